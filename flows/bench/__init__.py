@@ -1,0 +1,1 @@
+"""The home of every figure that the project claims: `broll bench NAME`."""

@@ -1,0 +1,153 @@
+"""The command line. Only light modules are imported here: `--help` and usage errors answer at once."""
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from flows.parameters import drawing_options, make_options, planning_options
+from models.errors import BrollError, InputError
+
+INTERRUPTED, FAILED_SCENES, BAD_INPUT = 130, 3, 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="broll", prog_name="broll", message="%(prog)s %(version)s")
+def cli() -> None:
+    """New illustrations for what is said in a video, drawn here and placed on its timeline."""
+
+
+@cli.command()
+@click.argument("video")
+@planning_options
+@drawing_options
+def illustrate(video: str, as_json: bool, **given: Any) -> int:
+    """Turn VIDEO into a folder of new illustrations."""
+    return run_flow("illustrate", as_json, check_video(video), make_options(given))
+
+
+@cli.command()
+@click.argument("video")
+@planning_options
+def storyboard(video: str, as_json: bool, **given: Any) -> int:
+    """Do everything up to the prompts for VIDEO and draw nothing."""
+    return run_flow("storyboard", as_json, check_video(video), make_options(given))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--video", default="", help="The video; it must be the one that DIR was made from.")
+@click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures.")
+@drawing_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
+def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
+    """Draw what the storyboard in DIR still lacks."""
+    return run_flow("render", as_json, folder, make_options(given), check_video(video) if video else "")
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(["pipeline"]))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
+def bench(name: str, as_json: bool) -> int:
+    """Measure what the project claims."""
+    from importlib import import_module
+
+    return import_module(f"flows.bench.{name}").main(as_json)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
+def doctor(as_json: bool) -> int:
+    """Tell what is installed, which devices and weights are there, and what is missing."""
+    from flows.doctor import print_findings
+
+    return print_findings(as_json)
+
+
+@cli.group()
+def models() -> None:
+    """List or fetch the models of the profiles."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
+def models_list(as_json: bool) -> int:
+    """Name every profile with its models, licences and what is cached."""
+    from flows.doctor import print_models
+
+    return print_models(as_json)
+
+
+@models.command("fetch")
+@click.argument("profile", default="embedded")
+def models_fetch(profile: str) -> int:
+    """Fetch all that PROFILE needs into the cache."""
+    from models.profiles import load_profile
+    from models.registry import fetch_profile
+
+    fetch_profile(load_profile(profile), lambda text: click.echo(text, err=True))
+    return 0
+
+
+def check_video(path: str) -> str:
+    """The absolute path of a file that is there; the rest is for the probe to say."""
+    if not os.path.exists(path):
+        raise InputError(f"{path!r} does not exist: give the path of a video file")
+    if not os.path.isfile(path):
+        raise InputError(f"{path!r} is not a file: give the path of a video file")
+    return os.path.abspath(path)
+
+
+def run_flow(name: str, as_json: bool, *arguments: Any) -> int:
+    """Run a flow of `flows.illustrate` and show what came of it; the exit code."""
+    began = time.perf_counter()
+    from flows.environment import orchestration
+    from flows.report import print_outcome, show_progress
+
+    with orchestration(), show_progress(quiet=as_json) as report:
+        from flows import illustrate as flows
+        from flows.desks import REPORT
+
+        REPORT.set(report)
+        outcome = getattr(flows, name)(*arguments)
+    print_outcome(outcome, time.perf_counter() - began, as_json)
+    return FAILED_SCENES if outcome.failed else 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 bad input or usage, 3 some scenes failed, 130 interrupted."""
+    sys.exit(guard(lambda: cli.main(arguments, prog_name="broll", standalone_mode=False)))
+
+
+def guard(command: Callable[[], Any]) -> int:
+    """The exit code of a command; what a user may meet becomes one line on stderr."""
+    try:
+        return command() or 0
+    except click.exceptions.Abort:
+        return _say("interrupted", INTERRUPTED)
+    except click.ClickException as error:
+        return _say(f"{error.format_message()} (see broll --help)", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _say("interrupted; what is finished is kept, run it again to go on", INTERRUPTED)
+    except BrollError as error:
+        return _say(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: say nothing more
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        return _say(f"{error.strerror}: {error.filename or 'the output folder'}; make room or choose another --out", 2)
+
+
+def _say(message: str, code: int) -> int:
+    print("broll: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The options of the command line: their forms, their limits, and what they come to as one record."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from models.errors import InputError
+
+#: Modes of a correction that have no default coefficients; the full grammar is `models.diffusion.coefficients`.
+MODES = ("pixel", "low", "high", "double", "bands")
+SIDES = (64, 4096)  # px that a finished picture's sides may have
+
+
+class Scenes(click.ParamType):
+    """`auto` or a number of scenes; 0 stands for auto."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "auto":
+            return 0
+        if not str(value).isdecimal() or not 1 <= int(value) <= 999:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to 999", param, ctx)
+        return int(value)
+
+
+class Size(click.ParamType):
+    """`1280x720`: width and height of a finished picture in px."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        sides = str(value).lower().split("x")
+        if len(sides) != 2 or not all(side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1] for side in sides):
+            self.fail(f"{value!r} is not WxH with sides from {SIDES[0]} to {SIDES[1]}, such as 1280x720", param, ctx)
+        return int(sides[0]), int(sides[1])
+
+
+class Correction(click.ParamType):
+    """`auto`, `off`, a calibration file or `MODE:coefficients`."""
+
+    name = "CORRECTION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        mode = text.split(":")[0]
+        if text in MODES:
+            self.fail(f"{text} has no default coefficients: give them, as in double:low=0.05,high=0.01", param, ctx)
+        if text.endswith(".json"):
+            if not os.path.isfile(text):
+                self.fail(f"there is no calibration file {text!r}", param, ctx)
+            return os.path.abspath(text)
+        if text not in ("auto", "off") and mode not in MODES:
+            self.fail(f"{text!r} is none of auto, off, FILE.json, {'|'.join(MODES)}:...", param, ctx)
+        return text
+
+
+SCENES, SIZE, CORRECTION = Scenes(), Size(), Correction()
+
+
+def _options(*options: Callable) -> Callable:
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+#: What concerns the way from the video to the prompts.
+planning_options = _options(
+    click.option("--out", default="out", show_default=True, help="Where the video's folder is made."),
+    click.option("--captions", help="Captions to use (.vtt, .srt, ...); else beside, inside, or heard."),
+    click.option("--profile", help="A set of models: a name or a .toml file. [default: embedded]"),
+    click.option("--scenes", type=SCENES, help="How many scenes. [default: auto]"),
+    click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures. [default: 0.25]"),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there."),
+)
+
+#: What concerns the drawing; what is left out is the storyboard's own, else the profile's.
+drawing_options = _options(
+    click.option("--candidates", type=click.IntRange(1, 64), help="Pictures drawn for each scene."),
+    click.option("--steps", type=click.IntRange(1, 1000), help="Denoising steps of a picture."),
+    click.option("--guidance", type=click.FloatRange(0, 100), help="Guidance scale; 0 and 1 switch it off."),
+    click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the run. [default: 0]"),
+    click.option("--size", type=SIZE, help="Finished pictures in px. [default: HD in the video's aspect]"),
+    click.option("--correction", type=CORRECTION, help="auto, off, FILE.json or MODE:low=x,high=y. [default: auto]"),
+)
+
+
+def make_options(given: dict[str, Any]) -> Any:
+    """`tasks.desk.Options` of what was given; imported here because its module brings numpy."""
+    captions = given.get("captions")
+    if captions is not None and not os.path.isfile(captions):
+        raise InputError(f"captions {captions!r} are no file: give a .vtt or .srt file")
+    from tasks.desk import Options
+
+    size = given.pop("size", None) or (None, None)
+    return Options(**given, width=size[0], height=size[1])

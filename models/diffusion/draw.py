@@ -1,0 +1,218 @@
+"""Drawing one picture: the profile's pipeline, sampled with the correction, at the size that was asked for."""
+
+import hashlib
+import inspect
+import logging
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.diffusion.coefficients import Correction, find_calibration, parse_correction
+from models.diffusion.loading import Loaded, digest_config, load, make_scheduler
+from models.diffusion.request import DrawRequest
+from models.diffusion.schedulers import check_watched, enable, watch
+from models.errors import BrollError, InputError, SceneError
+from models.profiles import EMBEDDED, Profile
+from models.prompt import format_full
+
+CALIBRATIONS = Path(__file__).with_name("calibrations")
+
+#: Latents of 8 px and patches of 2 latents: what every pipeline family can draw at; what is too much is cropped.
+SIZE_STEP = 16
+
+SKETCH_SIZE = (32, 18)  # px, width and height: the embedded model's coarse colour layout
+
+logger = logging.getLogger(__name__)
+
+
+def load_drawer(profile: Profile) -> "Drawer":
+    """The profile's drawing model, loaded; SetupError where it is missing, InputError for an unfit scheduler."""
+    return Drawer(profile, load(profile))
+
+
+class Drawer:
+    """Draws one picture per call; equal requests give identical pixels on one machine.
+
+    `identity` (hex) stands for everything but the request that the pixels depend on.
+    """
+
+    def __init__(self, profile: Profile, loaded: Loaded) -> None:
+        self.profile = profile
+        self.loaded = loaded
+        self._noted: set[str] = set()
+
+    @cached_property
+    def identity(self) -> str:
+        """sha256 over weights, scheduler, dtype, device and library versions, hex."""
+        libraries = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
+        loaded = self.loaded
+        parts = [loaded.weights, digest_config(loaded.pipe.scheduler), loaded.dtype, loaded.device, *libraries]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def __call__(self, request: DrawRequest) -> np.ndarray:
+        """The picture, (height, width, 3) uint8 RGB.
+
+        InputError for a request that cannot be drawn; SceneError where the model gives NaN or Inf (naming step and
+        scheduler), its own filter refuses the picture, or it fails.
+        """
+        _check_request(request)
+        correction = self.correction(request)
+        pipe = self.loaded.pipe
+        template = pipe.scheduler
+        # A fresh scheduler for each picture: an interrupted one would leave its solver's memory behind.
+        pipe.scheduler = make_scheduler("", template)
+        try:
+            watch(pipe) if correction is None else enable(pipe, correction)
+            image = self._draw(request)
+            check_watched(pipe.scheduler)
+        finally:
+            pipe.scheduler = template
+        return self._finish(image, request)
+
+    def correction(self, request: DrawRequest) -> Correction | None:
+        """What the request's `correction` means for this model; None is off. InputError where it cannot be used."""
+        if request.correction.strip() != "auto":
+            return parse_correction(request.correction)
+        table = find_calibration(CALIBRATIONS, self.calibration_key(request))
+        if table is None:
+            self._note(
+                f"correction auto is off: {self.profile.name} has no calibration for {request.steps} steps at "
+                f"guidance {request.guidance:g}"
+            )
+        return table
+
+    def calibration_key(self, request: DrawRequest) -> dict[str, str]:
+        """What a calibration must have been measured on to serve this request; all of it, exactly."""
+        width, height = self.drawn_size(request)
+        return {
+            "weights": self.loaded.weights,
+            "scheduler": digest_config(self.loaded.pipe.scheduler),
+            "dtype": self.loaded.dtype,
+            "steps": str(request.steps),
+            "guidance": f"{request.guidance:g}",
+            "size": f"{width}x{height}",
+        }
+
+    def drawn_size(self, request: DrawRequest) -> tuple[int, int]:
+        """(width, height) px that the model draws: its native area, in the aspect of the request."""
+        native = (self.profile.width, self.profile.height)
+        if self.profile.drawing == EMBEDDED:
+            return native
+        scale = (native[0] * native[1] / (request.width * request.height)) ** 0.5
+        return tuple(max(1, round(side * scale / SIZE_STEP)) * SIZE_STEP for side in (request.width, request.height))
+
+    def _note(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            logger.warning(text)
+
+    def _draw(self, request: DrawRequest) -> np.ndarray:
+        """The model's own picture, (h, w, 3) float in 0..1."""
+        pipe = self.loaded.pipe
+        options = self._embedded_options(request) if self.profile.drawing == EMBEDDED else self._options(request)
+        try:
+            with torch.inference_mode():
+                output = pipe(num_inference_steps=request.steps, output_type="np", **options)
+        except BrollError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:  # out of memory, a size or step count it cannot do
+            reason = " ".join(str(error).split())[:200]
+            raise SceneError(f"{self.profile.drawing} could not draw {request.prompt.subject!r}: {reason}") from error
+        if not hasattr(output, "images"):
+            raise InputError(f"{type(pipe).__name__} does not draw single images: choose a text-to-image model")
+        if any(getattr(output, "nsfw_content_detected", None) or ()):
+            raise SceneError(f"{self.profile.drawing} withheld its picture of {request.prompt.subject!r} as unsafe")
+        return np.asarray(output.images[0], dtype=np.float32)
+
+    def _embedded_options(self, request: DrawRequest) -> dict[str, Any]:
+        from models.illustrator.sketch import compose_sketch
+
+        sketch = _read_sketch(request.sketch) if request.sketch else compose_sketch(request.prompt, request.seed)
+        return {
+            "prompt": [_prompt_text(request)],
+            "sketch": sketch[None],  # (1, 18, 32, 3)
+            "guidance_scale": request.guidance,
+            "generator": [_generator(request.seed)],
+        }
+
+    def _options(self, request: DrawRequest) -> dict[str, Any]:
+        """What this pipeline's call accepts of the request."""
+        if request.sketch:
+            raise InputError(f"{self.profile.drawing} takes no sketch: use the embedded profile, or leave it out")
+        accepted = inspect.signature(self.loaded.pipe.__call__).parameters
+        if "prompt" not in accepted:
+            raise InputError(f"{self.profile.drawing} draws without words: choose a text-to-image model")
+        width, height = self.drawn_size(request)
+        given = {
+            "prompt": _prompt_text(request),
+            "negative_prompt": request.prompt.negative or None,
+            "width": width,
+            "height": height,
+            "guidance_scale": request.guidance,
+            "generator": _generator(request.seed),
+        }
+        if "qwenimage" in type(self.loaded.pipe).__module__:  # its guidance_scale is for distilled models only
+            given |= {"true_cfg_scale": given.pop("guidance_scale"), "negative_prompt": request.prompt.negative or " "}
+        return {name: value for name, value in given.items() if name in accepted}
+
+    def _finish(self, image: np.ndarray, request: DrawRequest) -> np.ndarray:
+        """Checked, in whole numbers, at the size that was asked for."""
+        if not np.isfinite(image).all():
+            raise SceneError(
+                f"the decoder of {self.profile.drawing} gave NaN or Inf after {request.steps} steps with "
+                f"{type(self.loaded.pipe.scheduler).__name__}: try dtype float32"
+            )
+        pixels = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
+        if self.profile.drawing == EMBEDDED:
+            from models.illustrator.upscale import upscale
+
+            return upscale(pixels, request.width, request.height)
+        return _cover(pixels, request.width, request.height)
+
+
+def _check_request(request: DrawRequest) -> None:
+    checks = {
+        "seed": (0 <= request.seed < 2**63, "0 to 2^63 - 1"),
+        "steps": (1 <= request.steps <= 1000, "1 to 1000"),
+        "width": (16 <= request.width <= 8192, "16 to 8192 px"),
+        "height": (16 <= request.height <= 8192, "16 to 8192 px"),
+        "guidance": (0 <= request.guidance <= 100, "0 to 100"),
+    }
+    for name, (fits, allowed) in checks.items():
+        if not fits:
+            raise InputError(f"{name} {getattr(request, name)!r} of a picture: give {allowed}")
+
+
+def _prompt_text(request: DrawRequest) -> str:
+    return request.prompt.full or format_full(request.prompt)
+
+
+def _generator(seed: int) -> torch.Generator:
+    """On the CPU whatever the device, so that a seed means the same noise everywhere."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def _read_sketch(path: str) -> np.ndarray:
+    """A sketch's pixels, (18, 32, 3) uint8 RGB; InputError where the file is no image."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            return np.asarray(image.convert("RGB").resize(SKETCH_SIZE, Image.Resampling.BOX))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"sketch {path} cannot be read as an image ({error}): give a PNG or JPEG file") from error
+
+
+def _cover(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(h, w, 3) resized to fill width x height, the overhang cropped evenly; uint8."""
+    rows, columns = pixels.shape[:2]
+    if (columns, rows) == (width, height):
+        return pixels
+    scale = max(width / columns, height / rows)
+    size = (max(width, round(columns * scale)), max(height, round(rows * scale)))
+    image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.array(image.crop((left, top, left + width, top + height)))

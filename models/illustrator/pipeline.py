@@ -1,0 +1,164 @@
+"""The embedded illustrator as a diffusers pipeline: words and, where there is one, a sketch -> a 320x180 picture.
+
+It lives in pixel space: no autoencoder. Any flow-matching scheduler of diffusers drives it, and the correction treats
+it like any other pipeline.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from models.errors import SetupError
+from models.illustrator.layout import parse_full, read_phrases
+from models.illustrator.network import IllustratorTransformer
+from models.illustrator.vocabulary import WEIGHTS
+from models.sentences import embed_texts
+
+#: Large, flat pictures want more steps at high noise (Esser et al. 2024, section 5.3.2); the training used the same.
+SHIFT = 2.0
+
+
+class IllustratorPipeline(DiffusionPipeline):
+    """Text and sketch to picture. Components: transformer, scheduler, text_encoder and tokenizer (sentence vectors)."""
+
+    model_cpu_offload_seq = "text_encoder->transformer"
+
+    def __init__(self, transformer, scheduler, text_encoder, tokenizer) -> None:
+        super().__init__()
+        self.register_modules(
+            transformer=transformer, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer
+        )
+
+    def encode_prompt(self, prompts: Sequence[str]) -> torch.Tensor:
+        """(B, slots, 384): the sentence vector of each phrase, zeros where the prompt is silent."""
+        phrases = [read_phrases(parse_full(text)) for text in prompts]
+        distinct = sorted({phrase for row in phrases for phrase in row if phrase})
+        vectors = embed_texts(self.text_encoder, self.tokenizer, distinct)
+        rows = {"": np.zeros(self.transformer.config.text_dim, np.float32), **dict(zip(distinct, vectors, strict=True))}
+        return torch.from_numpy(np.stack([[rows[phrase] for phrase in row] for row in phrases]))
+
+    def prepare_sketch(self, sketch: np.ndarray | torch.Tensor | None, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """((B, 3, 18, 32) in -1..1, (B,) 1 where there is a sketch) from (B or 1, 18, 32, 3) uint8 or None."""
+        config = self.transformer.config
+        rows, columns = config.height // config.cell, config.width // config.cell
+        if sketch is None:
+            return torch.zeros(batch, 3, rows, columns), torch.zeros(batch)
+        cells = torch.as_tensor(np.asarray(sketch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        if cells.shape[1:] != (3, rows, columns):
+            raise ValueError(f"a sketch is (n, {rows}, {columns}, 3), not {tuple(np.shape(sketch))}")
+        return cells.expand(batch, -1, -1, -1), torch.ones(batch)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        sketch: np.ndarray | torch.Tensor | None = None,
+        num_inference_steps: int = 16,
+        guidance_scale: float = 2.0,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Callable | None = None,
+    ):
+        """Draw one picture a prompt: `.images` as PIL, "np" (B, 180, 320, 3) in 0..1, or "latent" (B, 3, 180, 320)."""
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        device, dtype, config = self._execution_device, self.transformer.dtype, self.transformer.config
+        phrases = self.encode_prompt(prompts).to(device, dtype)
+        cells, flag = (part.to(device, dtype) for part in self.prepare_sketch(sketch, len(prompts)))
+        guided = guidance_scale > 1
+        if guided:  # the wordless half first, as everywhere in diffusers; both halves see the sketch
+            phrases = torch.cat((torch.zeros_like(phrases), phrases))
+            cells, flag = torch.cat((cells, cells)), torch.cat((flag, flag))
+        shape = (len(prompts), 3, config.height, config.width)
+        # The state stays in float32: in bf16 the last steps would round away what they add.
+        x = randn_tensor(shape, generator, device, torch.float32) if latents is None else latents.to(device)
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        for number, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            sigma = (t / self.scheduler.config.num_train_timesteps).expand(phrases.shape[0]).to(device)
+            doubled = torch.cat((x, x)) if guided else x
+            velocity = self.transformer(doubled.to(dtype), sigma, phrases, cells, flag).float()
+            if guided:
+                silent, spoken = velocity.chunk(2)
+                velocity = silent + guidance_scale * (spoken - silent)
+            x = self.scheduler.step(velocity, t, x, return_dict=False)[0]
+            if callback_on_step_end is not None:
+                x = callback_on_step_end(self, number, t, {"latents": x}).pop("latents", x)
+        return self._output(x, output_type, return_dict)
+
+    def _output(self, x: torch.Tensor, output_type: str, return_dict: bool):
+        images = x
+        if output_type != "latent":
+            images = ((x + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
+        if output_type == "pil":
+            images = [Image.fromarray((image * 255).round().astype(np.uint8)) for image in images]
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+
+def quantise(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """8-bit weights: each matrix as int8 with one scale a row; everything small stays in half precision."""
+    stored = {}
+    for name, value in tensors.items():
+        if value.ndim >= 2 and value.numel() > 4096:
+            scale = value.flatten(1).abs().amax(1).clamp(min=1e-8) / 127
+            stored[name] = (value.flatten(1) / scale[:, None]).round().to(torch.int8).view(value.shape)
+            stored[f"{name}:scale"] = scale.half()
+        else:
+            stored[name] = value.half()
+    return {name: value.contiguous() for name, value in stored.items()}
+
+
+def dequantise(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The inverse of `quantise`, in float32."""
+    tensors = {}
+    for name, value in stored.items():
+        if not name.endswith(":scale"):
+            scale = stored.get(f"{name}:scale")
+            factor = 1 if scale is None else scale.float().view(-1, *[1] * (value.ndim - 1))
+            tensors[name] = value.float() * factor
+    return tensors
+
+
+def save_quantised(model: torch.nn.Module, folder: Path) -> None:
+    """config.json and model.safetensors of a diffusers model, in 8 bits, each written whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_config(folder)
+    part = folder / "model.safetensors.part"
+    save_file(quantise(model.state_dict()), part)
+    part.replace(folder / "model.safetensors")
+
+
+def load_quantised(cls: type, folder: Path, dtype: torch.dtype = torch.float32):
+    """A model saved by `save_quantised`, in eval mode; SetupError where the folder holds none."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        tensors = dequantise(load_file(folder / "model.safetensors"))
+    except FileNotFoundError:
+        raise SetupError(f"{folder} holds no weights: take the repository's, or train some (see the model card)") from None
+    model = cls.from_config(config)
+    model.load_state_dict(tensors)
+    return model.to(dtype).eval()
+
+
+def load_pipeline(folder: Path = WEIGHTS, dtype: torch.dtype = torch.float32) -> IllustratorPipeline:
+    """The illustrator of `folder`, its sentence encoder from the weight cache."""
+    from transformers import AutoModel, AutoTokenizer
+
+    from models.weights import weight_path
+
+    sentences = weight_path("minilm-l6")
+    pipe = IllustratorPipeline(
+        transformer=load_quantised(IllustratorTransformer, folder / "transformer", dtype),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
+        text_encoder=AutoModel.from_pretrained(sentences, dtype="float32", use_safetensors=True).eval(),
+        tokenizer=AutoTokenizer.from_pretrained(sentences),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

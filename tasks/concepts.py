@@ -1,0 +1,114 @@
+"""Which drawable concepts a passage of talk is about: what is said literally, and what lies near in meaning."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+Embed = Callable[[Sequence[str]], np.ndarray]
+
+#: How much a mention counts by how it names the concept.
+BY_NAME, BY_HEAD, BY_SYNONYM = 1.0, 0.8, 0.6
+#: After these words a noun-like word is a verb or a figure of speech ("to watch", "will fish", "don't bank on").
+_VERB_SIGNS = frozenset(
+    "to will would can could should must may might shall not don't doesn't didn't won't can't i you we they he she "
+    "let's please never always who".split()
+)
+_VERB_WEIGHT = 0.25
+#: Last words of concept names that name a form rather than a thing: "sun with face", "heart button", "no entry sign".
+_EMPTY_HEADS = frozenset("face button sign symbol mark person man woman people suit arrow set box wheel hand".split())
+_IRREGULAR = {
+    "mice": "mouse", "geese": "goose", "teeth": "tooth", "feet": "foot", "men": "man", "women": "woman",
+    "children": "child", "people": "person", "leaves": "leaf", "wolves": "wolf", "knives": "knife",
+    "shelves": "shelf", "loaves": "loaf", "lives": "life", "wives": "wife", "calves": "calf", "halves": "half",
+    "dice": "die", "oxen": "ox",
+}  # fmt: skip
+_LONGEST_NAME = 4  # words
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A concept named in a passage."""
+
+    concept: int  # index into the names
+    sentence: int  # index into the passage's sentences
+    weight: float  # 0..1
+
+
+@dataclass(frozen=True)
+class _Entry:
+    concept: int
+    weight: float
+
+
+def find_mentions(
+    sentences: Sequence[str], names: tuple[str, ...], synonyms: tuple[tuple[str, ...], ...] = ()
+) -> tuple[Mention, ...]:
+    """Every place where a concept is named, singular or plural; the longest name wins ("light bulb", not "light")."""
+    index = _index_names(names, synonyms)
+    return tuple(
+        Mention(entry.concept, number, entry.weight * weight)
+        for number, sentence in enumerate(sentences)
+        for entries, weight in _match_phrases(list_words(sentence), index)
+        for entry in entries
+    )
+
+
+def list_words(text: str) -> list[str]:
+    """Lower-case words of letters and digits, apostrophes kept."""
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower().replace("’", "'"))
+
+
+def singular(word: str) -> str:
+    """A rough English singular, the same for a name and for its use, which is all that matching needs."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) <= 3 or word.endswith(("ss", "us", "is")) or not word.endswith("s"):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zes")) else word[:-1]
+
+
+def _match_phrases(words: Sequence[str], index: dict) -> Iterable[tuple[tuple[_Entry, ...], float]]:
+    position = 0
+    while position < len(words):
+        for size in range(min(_LONGEST_NAME, len(words) - position), 0, -1):
+            entries = index.get(_phrase_key(words[position : position + size]))
+            if entries:
+                before = words[position - 1] if position else ""
+                yield entries, _VERB_WEIGHT if size == 1 and before in _VERB_SIGNS else 1.0
+                position += size
+                break
+        else:
+            position += 1
+
+
+def _phrase_key(words: Sequence[str]) -> tuple[str, ...]:
+    return (*words[:-1], singular(words[-1]))
+
+
+@lru_cache(maxsize=8)
+def _index_names(names: tuple[str, ...], synonyms: tuple[tuple[str, ...], ...]) -> dict[tuple, tuple[_Entry, ...]]:
+    """From the words of a name to the concepts that it may mean; full names beat heads, heads beat synonyms."""
+    index: dict[tuple, list[_Entry]] = {}
+    for concept, name in enumerate(names):
+        index.setdefault(_phrase_key(list_words(name) or [name]), []).append(_Entry(concept, BY_NAME))
+    full = set(index)
+    for concept, name in enumerate(names):
+        head = _phrase_key(list_words(name)[-1:] or [name])
+        if head not in full and head[0] not in _EMPTY_HEADS:
+            index.setdefault(head, []).append(_Entry(concept, BY_HEAD))
+    taken = set(index)
+    for concept, words in enumerate(synonyms):
+        for key in {_phrase_key(list_words(word)) for word in words if list_words(word)} - taken:
+            index.setdefault(key, []).append(_Entry(concept, BY_SYNONYM))
+    return {key: tuple(entries) for key, entries in index.items()}
+
+
+@lru_cache(maxsize=8)
+def embed_names(embed: Embed, names: tuple[str, ...]) -> np.ndarray:
+    """Vectors (n, d) of the concepts' names, computed once per process."""
+    return embed(names)

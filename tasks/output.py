@@ -1,0 +1,87 @@
+"""The folder as it is handed over: captions, timeline, page, and `run.json`, the record of the run itself."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks.caption_formats import format_srt, format_vtt
+from tasks.desk import Desk
+from tasks.folder import list_files, save_board, write_whole
+from tasks.gallery import write_gallery
+from tasks.place import covered_share
+from tasks.records import Storyboard
+from tasks.timeline import write_otio
+
+RUN_NAME = "run.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run did; `run.json` is this and the list of files."""
+
+    folder: str  # absolute
+    gallery: str  # absolute path of the page
+    scenes: int
+    illustrated: int  # scenes with a chosen picture
+    failed: tuple[str, ...]  # "s004: draw: ..."
+    drawn: int  # pictures made by this run
+    kept: int  # pictures found finished
+    refused: int  # candidates that must not be used
+    coverage: float  # share of the video under pictures
+    evaluations: int  # passes through the drawing network, by this run
+    captions: str  # where they came from
+    cues: int
+    notes: tuple[str, ...]  # what the user should know
+    seconds: dict[str, float]  # by stage, of this run
+    settings: dict[str, Any]
+    versions: dict[str, Any]
+    files: tuple[str, ...] = ()  # everything in the folder, relative to it
+
+
+def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
+    """Everything but `run.json`: the storyboard, the captions, the timeline, the page."""
+    board = save_board(desk.folder, board)
+    slug, cues = desk.folder.name, board.captions.cues
+    if cues:
+        language = re.sub(r"[^a-z-]", "", board.captions.language.lower())[:12] or "und"
+        write_whole(desk.folder / "captions.vtt", format_vtt(cues))
+        write_whole(desk.folder / f"{slug}.{language}.srt", format_srt(cues))
+    write_otio(desk.folder / "timelines" / f"{slug}.otio", board)
+    write_gallery(desk.folder, board)
+    return board
+
+
+def write_run(desk: Desk, board: Storyboard, seconds: Mapping[str, float]) -> Outcome:
+    """Write `run.json` and hand on what it says."""
+    files = sorted({*list_files(desk.folder), RUN_NAME})
+    outcome = _sum_up(desk, board, seconds, tuple(files))
+    write_whole(desk.folder / RUN_NAME, json.dumps(asdict(outcome), indent=2, ensure_ascii=False) + "\n")
+    return outcome
+
+
+def _sum_up(desk: Desk, board: Storyboard, seconds: Mapping[str, float], files: tuple[str, ...]) -> Outcome:
+    scenes = board.scenes
+    illustrated = [s for s in scenes if 0 <= s.panel.chosen < len(s.panel.candidates)]
+    notes = [note for note in (board.captions.note, *desk.notes) if note]
+    folder = desk.folder.absolute()
+    return Outcome(
+        folder=str(folder),
+        gallery=str(folder / "index.html"),
+        scenes=len(scenes),
+        illustrated=len(illustrated),
+        failed=tuple(f"{scene.id}: {scene.error}" for scene in scenes if scene.state == "failed"),
+        drawn=desk.tally["drawn"],
+        kept=desk.tally["kept"],
+        refused=sum(bool(candidate.note) for scene in scenes for candidate in scene.panel.candidates),
+        coverage=round(covered_share(board.video, illustrated), 4),
+        evaluations=desk.tally["evaluations"],
+        captions=board.captions.source,
+        cues=len(board.captions.cues),
+        notes=tuple(notes),
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+        settings=board.settings,
+        versions={name: value for name, value in board.versions.items() if name != "steps"},
+        files=files,
+    )

@@ -1,0 +1,147 @@
+"""The records that travel between the steps, and that the storyboard stores.
+
+Frozen and plain: no arrays, no handles, no I/O. Times are seconds, half-open `[start, end)`;
+frames are integers at the video's rational rate; paths inside a video's folder are relative to it.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from models.prompt import Prompt
+
+STORYBOARD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SubtitleStream:
+    index: int  # stream index in the container
+    codec: str  # "mov_text", "subrip", "ass", "webvtt", ...
+    language: str  # ISO tag as stored, "und" where the container names none
+
+
+@dataclass(frozen=True)
+class Video:
+    """Facts about the source file, read once by `tasks.probe`."""
+
+    path: str  # absolute path of the source
+    digest: str  # sha256 of the file's bytes, hex
+    duration: float  # s, of the picture track
+    width: int  # px, as shown (rotation applied, square pixels)
+    height: int  # px, as shown
+    frame_rate: Fraction  # frames/s, exact (30000/1001); nominal where variable
+    frame_count: int  # frames at `frame_rate` in `duration`
+    variable_rate: bool  # frame spacing is uneven: convert by time stamps only
+    rotation: int  # degrees clockwise to show it upright: 0, 90, 180, 270
+    has_audio: bool
+    container: str  # the demuxer's name: "mov,mp4,m4a,3gp,3g2,mj2"
+    codec: str  # of the picture track: "h264"
+    subtitles: tuple[SubtitleStream, ...] = ()
+    timecode: str = ""  # start time code embedded in the source, "" for none
+    start: float = 0.0  # s, time stamp of the first frame
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One caption."""
+
+    id: int  # position in the list, from 0
+    start: float  # s
+    end: float  # s
+    text: str  # plain text, markup removed, one line
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Captions:
+    source: str  # given | sidecar | stream | speech | none
+    language: str  # ISO 639-1 tag, "und" where unknown
+    cues: tuple[Cue, ...] = ()
+    note: str = ""  # what the user should know ("12 cues after the video's end were dropped")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What lies between two cuts."""
+
+    start: float  # s
+    end: float  # s
+    start_frame: int
+    end_frame: int
+    keyframe_time: float  # s, of a sharp and representative frame
+    keyframe: str  # "frames/shot_003.jpg"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a scene is about. Every word of it traces back to `evidence`."""
+
+    gist: str  # one sentence
+    claim: str = ""  # the key statement, "" where none is made
+    subjects: tuple[str, ...] = ()  # drawable things, best first
+    metaphor: str = ""  # a drawable stand-in where the talk is abstract
+    setting: str = ""
+    mood: str = ""
+    evidence: tuple[int, ...] = ()  # ids of the cues that it rests on
+
+
+@dataclass(frozen=True)
+class Placement:
+    """When a picture is on screen."""
+
+    start: float  # s
+    end: float  # s
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One drawn picture."""
+
+    image: str  # "images/....png"
+    seed: int
+    score: float  # the judge's, higher is better
+    digest: str  # sha256 of everything that the pixels depend on (model, prompt, seed, settings)
+    settings: dict = field(default_factory=dict)  # steps, guidance, size, correction, model, ...
+    note: str = ""  # why it was refused ("near-copy of the frame"), "" otherwise
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The picture of one scene: its candidates, the chosen one and its place on the timeline."""
+
+    placement: Placement | None = None
+    candidates: tuple[Candidate, ...] = ()
+    chosen: int = -1  # index into candidates, -1 while none is
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A stretch of talk on one subject."""
+
+    id: str  # stable, never renumbered: "s001"
+    start: float  # s
+    end: float  # s
+    start_frame: int
+    end_frame: int
+    captions: tuple[int, ...] = ()  # ids of its cues
+    keyframe: str = ""  # "frames/....jpg"
+    keyframe_time: float = 0.0  # s
+    summary: Summary | None = None
+    prompt: Prompt | None = None
+    panel: Panel = field(default_factory=Panel)
+    state: str = "new"  # new | described | prompted | drawn | failed
+    error: str = ""  # why it failed
+
+
+@dataclass(frozen=True)
+class Storyboard:
+    """`storyboard.json`: all that is known about one video's illustrations."""
+
+    video: Video
+    captions: Captions
+    settings: dict  # the run's choices, as given and resolved
+    scenes: tuple[Scene, ...] = ()
+    timings: dict = field(default_factory=dict)  # seconds by stage
+    versions: dict = field(default_factory=dict)  # of the program, the models, the libraries
+    version: int = STORYBOARD_VERSION
