@@ -27,7 +27,8 @@ def cli() -> None:
 @drawing_options
 def illustrate(video: str, as_json: bool, **given: Any) -> int:
     """Turn VIDEO into a folder of new illustrations."""
-    return run_flow("illustrate", as_json, check_video(video), make_options(given))
+    path = check_video(video)
+    return run_flow("illustrate", as_json, path, path, make_options(given))
 
 
 @cli.command()
@@ -35,7 +36,8 @@ def illustrate(video: str, as_json: bool, **given: Any) -> int:
 @planning_options
 def storyboard(video: str, as_json: bool, **given: Any) -> int:
     """Do everything up to the prompts for VIDEO and draw nothing."""
-    return run_flow("storyboard", as_json, check_video(video), make_options(given))
+    path = check_video(video)
+    return run_flow("storyboard", as_json, path, path, make_options(given))
 
 
 @cli.command()
@@ -46,7 +48,8 @@ def storyboard(video: str, as_json: bool, **given: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
 def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
     """Draw what the storyboard in DIR still lacks."""
-    return run_flow("render", as_json, folder, make_options(given), check_video(video) if video else "")
+    path = check_video(video) if video else ""
+    return run_flow("render", as_json, path, folder, make_options(given), path)
 
 
 @cli.command()
@@ -86,10 +89,12 @@ def models_list(as_json: bool) -> int:
 @click.argument("profile", default="embedded")
 def models_fetch(profile: str) -> int:
     """Fetch all that PROFILE needs into the cache."""
+    from flows.environment import prepare_orchestration
     from models.profiles import load_profile
     from models.registry import fetch_profile
 
     fetch_profile(load_profile(profile), lambda text: click.echo(text, err=True))
+    prepare_orchestration()
     return 0
 
 
@@ -102,18 +107,22 @@ def check_video(path: str) -> str:
     return os.path.abspath(path)
 
 
-def run_flow(name: str, as_json: bool, *arguments: Any) -> int:
-    """Run a flow of `flows.illustrate` and show what came of it; the exit code."""
+def run_flow(name: str, as_json: bool, video: str, *arguments: Any) -> int:
+    """Run a flow of `flows.illustrate` on `video` ("" for none) and show what came of it; the exit code."""
     began = time.perf_counter()
+    from flows.early import probe_early
     from flows.environment import orchestration
     from flows.report import print_outcome, show_progress
 
-    with orchestration(), show_progress(quiet=as_json) as report:
-        from flows import illustrate as flows
-        from flows.desks import REPORT
+    try:
+        with orchestration(lambda: video and probe_early(video)), show_progress(quiet=as_json) as report:
+            from flows import illustrate as flows
+            from flows.desks import REPORT
 
-        REPORT.set(report)
-        outcome = getattr(flows, name)(*arguments)
+            REPORT.set(report)
+            outcome = getattr(flows, name)(*arguments)
+    except KeyboardInterrupt:  # here, for click would add an empty line of its own
+        return _say("interrupted; what is finished is kept, run it again to go on", INTERRUPTED)
     print_outcome(outcome, time.perf_counter() - began, as_json)
     return FAILED_SCENES if outcome.failed else 0
 
@@ -127,12 +136,10 @@ def guard(command: Callable[[], Any]) -> int:
     """The exit code of a command; what a user may meet becomes one line on stderr."""
     try:
         return command() or 0
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
     except click.ClickException as error:
         return _say(f"{error.format_message()} (see broll --help)", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _say("interrupted; what is finished is kept, run it again to go on", INTERRUPTED)
     except BrollError as error:
         return _say(str(error), error.exit_code)
     except BrokenPipeError:

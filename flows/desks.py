@@ -2,7 +2,7 @@
 
 import logging
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, replace
@@ -29,7 +29,7 @@ def open_desk(video: Video, options: Options) -> Iterator[tuple[Desk, Storyboard
         found = folder / STORYBOARD_NAME
         board = read_storyboard(found) if found.is_file() else Storyboard(video, Captions("none", "und"), {})
         desk, board = _set_up(folder, replace(board, video=video), options)
-        with collect_warnings(desk.notes):
+        with collect_warnings(desk.note):
             yield desk, board
 
 
@@ -40,15 +40,15 @@ def reopen_desk(folder: Path, options: Options, video: Video | None) -> Iterator
         if video is not None:
             check_same_video(place, found, video)
         desk, board = _set_up(place, replace(found, video=video or found.video), options)
-        with collect_warnings(desk.notes):
+        with collect_warnings(desk.note):
             yield desk, board
 
 
 @contextmanager
-def collect_warnings(notes: list[str]) -> Iterator[None]:
-    """What our own modules warn of goes to the run's notes, each once, and not to the screen."""
+def collect_warnings(note: Callable[[str], None]) -> Iterator[None]:
+    """What our own modules warn of goes to the run's notes and not to the screen."""
     logger, handler = logging.getLogger("models"), logging.Handler(logging.WARNING)
-    handler.emit = lambda record: None if (text := record.getMessage()) in notes else notes.append(text)
+    handler.emit = lambda record: note(record.getMessage())
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
     try:

@@ -126,7 +126,7 @@ def _find_devices() -> dict[str, str]:
     except ImportError:
         return {"cpu": "torch is missing"}
     units = [name for name in ("avx512_bf16", "amx_bf16", "avx512f", "avx2") if name in _processor_flags()]
-    cpu = f"{_processor_name()}, {os.cpu_count()} cores, bfloat16 matrix units: "
+    cpu = f"{processor_name()}, {os.cpu_count()} cores, bfloat16 matrix units: "
     devices = {"cpu": cpu + ("yes" if {"avx512_bf16", "amx_bf16"} & set(units) else "no") + f" ({', '.join(units)})"}
     for index in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(index)
@@ -140,7 +140,8 @@ def _processor_flags() -> set[str]:
     return set(_cpuinfo("flags").split())
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
+    """The processor as the system names it: every speed claim needs it."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 

@@ -6,7 +6,7 @@ a cloud profile that happens to be active must never receive captions. Without i
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,11 @@ _QUIET = {
 
 
 @contextmanager
-def orchestration() -> Iterator[None]:
+def orchestration(meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Within it Prefect may be imported and flows run: against the user's server, else a temporary one.
 
-    SetupError where the user's server does not answer, or the temporary one does not start.
+    `meanwhile` is called while the temporary one starts up: what it raises comes out at once. SetupError where the
+    user's server does not answer, or the temporary one does not start.
     """
     own = os.environ.get("PREFECT_API_URL", "")
     if "prefect" in sys.modules:
@@ -38,16 +39,22 @@ def orchestration() -> Iterator[None]:
     from flows import server
 
     if own:
+        meanwhile()
         server.check_answers(own)
         yield
         return
-    with server.temporary_server(cache_folder() / "prefect") as address:
-        os.environ["PREFECT_API_URL"] = address
-        try:
-            yield
-            server.drain_client()
-        finally:
-            del os.environ["PREFECT_API_URL"]
+    with server.temporary_server(cache_folder() / "prefect", meanwhile):
+        yield
+        server.drain_client()
+
+
+def prepare_orchestration() -> None:
+    """Migrate the temporary server's database once, so that no run has to wait for it."""
+    from flows import server
+
+    if not os.environ.get("PREFECT_API_URL") and not server.is_prepared(cache_folder() / "prefect"):
+        with orchestration():
+            pass
 
 
 def prepare_environment(home: Path, own_server: str) -> None:

@@ -13,7 +13,8 @@ from typing import ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import draw, output, probe, stages
+from flows.early import probe_early
+from tasks import draw, output, stages
 
 P, R = ParamSpec("P"), TypeVar("R")
 
@@ -40,7 +41,7 @@ def as_step(name: str, function: Callable[P, R]) -> Callable[P, R]:
     return task(timed(name, function), name=name, cache_policy=NO_CACHE, persist_result=False)
 
 
-probe_video = as_step("probe", probe.probe_video)
+probe_video = as_step("probe", probe_early)
 caption = as_step("captions", stages.caption)
 see_shots = as_step("shots", stages.see_shots)
 divide = as_step("scenes", stages.divide)

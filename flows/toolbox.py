@@ -72,15 +72,17 @@ def folder_digest(folder: Path) -> str:
 
 @cache
 def _describe_tools(profile: Profile) -> Any:
+    from models.illustrator.vocabulary import load_vocabulary
     from tasks.describe import DescribeTools
 
-    vocabulary = _vocabulary(profile)
+    drawable = load_vocabulary()  # concrete things, which suit any drawing model
     return DescribeTools(
-        language=registry.language(profile),
         embed=registry.embedder(profile),
+        concepts=drawable.names,
+        synonyms=drawable.synonyms,
+        language=registry.language(profile),
         read_text=registry.text_reader(profile),
         see=registry.seer(profile),
-        concepts=vocabulary.names if vocabulary else (),
     )
 
 

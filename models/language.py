@@ -5,13 +5,15 @@ All answers are scored in one pass behind one shared prefix: each sees the prefi
 neighbours (a block-diagonal mask over the packed answers), so that forty of them cost little more than one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from models.errors import SetupError
 
 #: Tokens of a prompt that are kept; longer ones lose their middle, since both ends carry the frame of the question.
 MAX_PROMPT_TOKENS = 1536
+#: Tokens of answers in one pass: their distributions over the vocabulary take 0.2 MB a token.
+MAX_PACKED_TOKENS = 256
 
 
 def fast_dtype():
@@ -56,19 +58,29 @@ class Language:
         import torch
 
         answers = [self.tokenizer.encode(text, add_special_tokens=False) for text in continuations]
-        if not any(answers):
-            return [0.0] * len(answers)
         prefix = self._encode(prompt)  # (1, T)
-        packed = torch.tensor([[token for answer in answers for token in answer]], device=prefix.device)  # (1, P)
+        scores: list[float] = []
         with torch.inference_mode():
             first = self.model(prefix, use_cache=True, logits_to_keep=1)
-            mask, positions = _pack(answers, prefix.shape[1], self.model.dtype, prefix.device)
-            rest = self.model(
-                packed, past_key_values=first.past_key_values, attention_mask=mask, position_ids=positions
-            )
             after_prefix = first.logits[0, -1].float().log_softmax(-1)  # (V,)
-            after_each = rest.logits[0].float().log_softmax(-1)  # (P, V)
-        return _mean_log_probabilities(answers, after_prefix, after_each)
+            for pack in _split_packs(answers):
+                after_each = self._read_pack(pack, first.past_key_values, prefix.shape[1])
+                scores += _mean_log_probabilities(pack, after_prefix, after_each)
+        return scores
+
+    def _read_pack(self, answers: list[list[int]], cache, prefix_length: int):
+        """Log-probabilities (P, V) after each token of the packed answers; the cache is left as it was."""
+        import torch
+
+        tokens = [token for answer in answers for token in answer]
+        if not tokens:
+            return None
+        device = self.model.device
+        mask, positions = _pack(answers, prefix_length, self.model.dtype, device)
+        packed = torch.tensor([tokens], device=device)  # (1, P)
+        output = self.model(packed, past_key_values=cache, attention_mask=mask, position_ids=positions)
+        cache.crop(-len(tokens))  # a negative number takes off so many
+        return output.logits[0].float().log_softmax(-1)
 
     def _encode(self, text: str):
         import torch
@@ -78,6 +90,17 @@ class Language:
             half = MAX_PROMPT_TOKENS // 2
             tokens = tokens[:half] + tokens[-half:]
         return torch.tensor([tokens], device=self.model.device)
+
+
+def _split_packs(answers: list[list[int]]) -> Iterator[list[list[int]]]:
+    pack: list[list[int]] = []
+    for answer in answers:
+        if pack and sum(map(len, pack)) + len(answer) > MAX_PACKED_TOKENS:
+            yield pack
+            pack = []
+        pack.append(answer)
+    if pack:
+        yield pack
 
 
 def _pack(answers: list[list[int]], prefix_length: int, dtype, device):

@@ -68,6 +68,9 @@ def _build_engine(minimum_confidence: float):
         "Global.text_score": minimum_confidence,
         "Global.use_cls": False,  # turns lines that stand on their head: a talk's slides do not
         "Global.max_side_len": MAX_SIDE,
+        # By default a banner's short side is blown up to 736 px, whatever its long side becomes then.
+        "Det.limit_type": "max",
+        "Det.limit_side_len": MAX_SIDE,
         "EngineConfig.onnxruntime.intra_op_num_threads": 2,
     }
     for part, pattern in NETWORKS:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import ffmpeg
-import numpy as np
 
 from models.errors import InputError
+from models.speech import Transcribe
 from tasks.caption_formats import ParsedCaptions, format_srt, format_vtt, parse_caption_file, parse_captions
 from tasks.media import open_source, read_audio, run_ffmpeg
 from tasks.records import Captions, Cue, SubtitleStream, Video
@@ -25,9 +25,6 @@ MOST_BYTES = 32 << 20  # of a caption file; a day of speech is under 2 MB
 SIDECAR_SUFFIXES = (".vtt", ".srt")  # the first is preferred
 TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 PICTURE_CODECS = ("hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub")
-
-# transcribe(audio (n,) float32 mono 16 kHz, report) -> an object with `language` and `cues` (start, end, text)
-Transcribe = Callable[[np.ndarray, Callable[[float], None] | None], "Captions"]
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", re.IGNORECASE)
 _EXTRAS = ("sdh", "cc", "hi")  # further tags of names like talk.en.sdh.srt

@@ -76,6 +76,11 @@ class Desk:
     tally: Counter = field(default_factory=Counter)  # what this run did: drawn, kept, evaluations
     notes: list[str] = field(default_factory=list)  # what the user should know, in the order it came up
 
+    def note(self, text: str) -> None:
+        """Tell the user something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
 
 def resolve_settings(options: Options, profile: Profile, video: Video, before: Settings | None) -> Settings:
     """The run's settings: as asked for, else as the storyboard at hand has them, else the profile's.

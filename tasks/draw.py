@@ -77,9 +77,7 @@ def choose_candidate(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard
     names, marks = desk.tools.names["judge"], [candidate.digest for candidate in current]
     key = digest_of(JUDGE_VERSION, names, marks, frame_mark(desk, scene), scene.prompt)
     step = f"judge {scene_id}"
-    return attempt(
-        desk, board, step, lambda: keep(desk, board, step, key, lambda: _judge(desk, board, scene, current))
-    )
+    return attempt(desk, board, step, lambda: keep(desk, board, step, key, lambda: _judge(desk, board, scene, current)))
 
 
 def _judge(desk: Desk, board: Storyboard, scene: Scene, current: tuple[Candidate, ...]) -> Storyboard:

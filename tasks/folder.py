@@ -1,6 +1,6 @@
 """A video's folder: its name, its lock, and how everything in it is written whole or not at all.
 
-    out/<slug>/ storyboard.json index.html run.json captions.vtt <slug>.<lang>.srt images/ frames/ timelines/
+out/<slug>/ storyboard.json index.html run.json captions.vtt <slug>.<lang>.srt images/ frames/ timelines/
 """
 
 import errno

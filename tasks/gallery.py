@@ -6,6 +6,7 @@ stands behind that. The page needs nothing but the pictures beside it.
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,21 +37,27 @@ def format_gallery(board: Storyboard) -> str:
     """The page as text; the same board gives the same page."""
     video = board.video
     rows = [_row(number, scene, board) for number, scene in enumerate(board.scenes, 1)]
-    style = _environment().get_template("index.css.j2").render(
-        rows=rows, video=video, ratio=_ratio(board), ticks=_ticks(video.duration)
+    style = (
+        _environment()
+        .get_template("index.css.j2")
+        .render(rows=rows, video=video, ratio=_ratio(board), ticks=_ticks(video.duration))
     )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _environment().get_template("index.html.j2").render(
-        title=Path(video.path).name,
-        video=video,
-        rows=rows,
-        facts=_facts(board),
-        note=board.captions.note,
-        settings=board.settings,
-        style=Markup(style),  # our own rules and numbers only, see the style sheet
-        style_digest=digest,
-        ticks=_ticks(video.duration),
-        clock=format_clock,
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            title=Path(video.path).name,
+            video=video,
+            rows=rows,
+            facts=_facts(board),
+            note=board.captions.note,
+            settings=board.settings,
+            style=Markup(style),  # our own rules and numbers only, see the style sheet
+            style_digest=digest,
+            ticks=_ticks(video.duration),
+            clock=format_clock,
+        )
     )
 
 
@@ -112,9 +119,9 @@ def _ratio(board: Storyboard) -> tuple[int, int]:
     """Width and height of the boxes that pictures and frames lie in, from the first picture's size."""
     for scene in board.scenes:
         for candidate in scene.panel.candidates:
-            size = candidate.settings.get("width"), candidate.settings.get("height")
-            if all(isinstance(side, int) and side > 0 for side in size):
-                return size
+            width, height = candidate.settings.get("width"), candidate.settings.get("height")
+            if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+                return width, height
     return max(board.video.width, 1), max(board.video.height, 1)
 
 
@@ -122,10 +129,11 @@ def _ticks(duration: float) -> list[dict]:
     """About six marks at round times under the strip."""
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
     step = next((s for s in steps if duration / s <= 7), 14400)
-    return [{"left": 100 * t / duration, "text": format_clock(t)} for t in range(0, int(duration) + 1, step)
-            if t <= duration * 0.97]  # fmt: skip
+    times = (t for t in range(0, int(duration) + 1, step) if t <= 0.97 * duration)  # the last would be cut off
+    return [{"left": 100 * t / max(duration, 1e-6), "text": format_clock(t)} for t in times]
 
 
+@cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

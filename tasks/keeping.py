@@ -17,6 +17,7 @@ from tasks.records import Cue, Scene, Storyboard
 #: What is made of a scene, in order: what fails takes the later ones along.
 SCENE_STAGES = ("describe", "prompt", "draw", "judge")
 
+
 def keep(desk: Desk, board: Storyboard, step: str, key: str, compute: Callable[[], Storyboard]) -> Storyboard:
     """The board as it is where `step` was done from what `key` stands for; else what `compute` makes of it, saved."""
     if board.versions.get("steps", {}).get(step) == key:

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -93,7 +93,7 @@ def run_ffmpeg(output, name: str, most_bytes: int = 1 << 30) -> bytes:
     """
     data = bytearray()
     with _child(output, name) as child:
-        while chunk := _read(child.stdout.fileno(), 1 << 20, name):
+        while chunk := _read(_pipe(child), 1 << 20, name):
             data += chunk
             if len(data) > most_bytes:
                 raise DecodeError(f"{name!r} unpacks to more than {most_bytes >> 20} MiB: it is not read further")
@@ -163,7 +163,7 @@ def _decode_one(video: Video, time: float, size: tuple[int, int]) -> tuple[float
 
 def _decode(
     video: Video, source, size: tuple[int, int], rate: float | None = None
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """Frames on one pipe, their exact time stamps (ffmpeg's `framecrc` lines) on another."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "r", encoding="ascii", errors="replace") as lines:
@@ -176,7 +176,7 @@ def _decode(
                 os.close(write_end)
                 write_end = -1
                 stamps = _read_stamps(lines)
-                yield from _pair(child.stdout.fileno(), stamps, size, video.path)
+                yield from _pair(_pipe(child), stamps, size, video.path)
         finally:
             if write_end >= 0:
                 os.close(write_end)
@@ -264,7 +264,14 @@ def _child(output, name: str, pass_fds: tuple[int, ...] = ()) -> Iterator[subpro
     finally:
         child.kill()
         child.wait()
-        child.stdout.close()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _pipe(child: subprocess.Popen) -> int:
+    """The descriptor of what the child writes."""
+    assert child.stdout is not None  # `_child` asked for a pipe
+    return child.stdout.fileno()
 
 
 def _listen(stream, last_words: deque) -> None:

@@ -169,8 +169,7 @@ def _describe(path: str, facts: dict, picture: dict, ticks: np.ndarray, last_spa
         codec=picture["codec"],
         subtitles=tuple(SubtitleStream(**stream) for stream in facts["subtitles"]),
         timecode=facts["timecode"],
-        # An AVI says when to decode, which is before it is shown: there the decoder starts at 0.
-        start=float(int(ticks[0]) * time_base) - picture["container_start"] if picture["ordered"] else 0.0,
+        start=float(int(ticks[0]) * time_base) - picture["container_start"],
     )
 
 

@@ -50,11 +50,10 @@ def read_facts(path: str, formats: str) -> tuple[dict, array]:
         stream = pictures[0]
         stream.codec_context.thread_count = 1  # one frame is decoded: threads would only cost address space
         start = (container.start_time or 0) / 1_000_000
-        stamps, ordered, frame, failure = _read_packets(container, stream)
+        stamps, frame, failure = _read_packets(container, stream)
         facts["video"] = {
             "codec": stream.codec_context.name,
             "failure": failure,
-            "ordered": ordered,
             "time_base": _pair(stream.time_base),
             "average_rate": _pair(stream.average_rate),
             "base_rate": _pair(stream.base_rate),
@@ -68,17 +67,11 @@ def _is_picture_track(stream) -> bool:
     return stream.codec_context is not None and not stream.disposition & stream.disposition.attached_pic
 
 
-def _read_packets(container, stream) -> tuple[array, bool, object, str]:
-    """What all packets say, and the first picture.
-
-    Returns (time stamps in ticks and the last packet's duration, whether they are of showing and not merely of
-    decoding, the first picture or None, why there is none).
-    """
-    ordered = True
+def _read_packets(container, stream) -> tuple[array, object, str]:
+    """(time stamps in ticks and the last packet's duration, the first picture or None, why there is none)."""
     stamps, frame, failure, tried, last_span = array("q"), None, "", 0, (-(2**62), 0)
     for packet in container.demux(stream):
         stamp = packet.pts if packet.pts is not None else packet.dts
-        ordered = ordered and (packet.pts is not None or not packet.size)
         if stamp is not None and packet.size and not packet.is_discard:  # an edit list hides some
             stamps.append(stamp)
             last_span = max(last_span, (stamp, packet.duration or 0))
@@ -89,7 +82,7 @@ def _read_packets(container, stream) -> tuple[array, bool, object, str]:
             except av.FFmpegError as error:
                 failure = error.strerror or str(error)
     stamps.append(last_span[1])
-    return stamps, ordered, frame, failure
+    return stamps, frame, failure
 
 
 def _frame_facts(stream, frame) -> dict:

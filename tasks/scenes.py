@@ -22,6 +22,8 @@ SMOOTHING = 0.2
 #: In units of scatter (one sentence that has nothing in common with its scene costs 1.0):
 #: what a further scene costs, what a length outside the aim costs, what a pause or a cut takes off.
 SCENE_COST, LENGTH_COST, PAUSE_BONUS, CUT_BONUS = 0.75, 3.0, 0.3, 0.4
+#: What a further scene costs where nothing is said and only its length counts.
+SILENT_SCENE_COST = 0.05
 #: s, a pause this much longer than the usual one counts in full.
 LONG_PAUSE = 1.5
 #: s, a cut this far outside a pause still belongs to it: caption times are rounded to speech, not to frames.
@@ -133,7 +135,7 @@ def divide(units: Sequence[_Unit], vectors: np.ndarray, bonus: np.ndarray, aim: 
     """
     costs = list(_stretch_costs(units, vectors, bonus, aim))
     if aim.count is None:
-        starts = _cheapest_any(costs)
+        starts = _cheapest_any(costs, SCENE_COST if vectors.any() else SILENT_SCENE_COST)
         return starts if len(starts) <= MOST_SCENES else _cheapest_of(costs, MOST_SCENES)
     return _cheapest_of(costs, aim.count)
 
@@ -163,10 +165,11 @@ def _length_penalty(length: np.ndarray, aim: _Aim) -> np.ndarray:
     return short**2 + long**2
 
 
-def _cheapest_any(costs: Sequence[tuple[int, np.ndarray]]) -> list[int]:
+def _cheapest_any(costs: Sequence[tuple[int, np.ndarray]], scene_cost: float) -> list[int]:
+    """As many stretches as cost least, each of them `scene_cost` more than its own cost."""
     best, previous = np.zeros(len(costs) + 1), [0]
     for j, (first, row) in enumerate(costs, start=1):
-        totals = best[first:j] + row + SCENE_COST
+        totals = best[first:j] + row + scene_cost
         previous.append(first + int(totals.argmin()))
         best[j] = totals.min()
     starts, end = [], len(costs)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from tasks.records import Cue
 
@@ -53,7 +54,7 @@ def split_sentences(cues: Iterable[Cue]) -> tuple[Sentence, ...]:
     terminators = sum(1 for word in words if _TERMINATOR.search(word.text))
     punctuated = terminators * WORDS_PER_TERMINATOR >= len(words)
     sentences, current = [], []
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in zip_longest(words, words[1:]):
         current.append(word)
         if following is None or _ends_here(current, following, punctuated):
             sentences.append(_join(current))

@@ -52,7 +52,9 @@ def find_shots(video: Video, folder: Path) -> tuple[Shot, ...]:
     if not scan.times:
         raise DecodeError(f"{video.path!r} gave no frame")
     starts = [scan.times[0], *find_cuts(scan)]
-    end = max(video.start + video.duration, scan.times[-1])
+    end = video.start + video.duration
+    if end <= scan.times[-1]:  # an AVI tells no times of showing: prober and decoder may guess differently
+        end = scan.times[-1] + float(1 / video.frame_rate)
     spans = list(zip(starts, [*starts[1:], end], strict=True))
     chosen = [choose_keyframe(scan, start, end) for start, end in spans]
     saved = _save_keyframes(video, chosen, Path(folder))
@@ -85,7 +87,7 @@ def find_cuts(scan: Scan) -> list[float]:
     strong = changes >= LEAST_CHANGE
     stays = np.array(scan.returns) >= BACK * changes
     cuts: list[int] = []
-    for k in np.flatnonzero(strong & stays):
+    for k in map(int, np.flatnonzero(strong & stays)):
         if changes[k] < STANDS_OUT * _around(changes, times, k):
             continue
         if cuts and times[k] - times[cuts[-1]] < SHORTEST:
@@ -126,12 +128,12 @@ def _change(before: np.ndarray, frame: np.ndarray) -> float:
     if plain < LEAST_CHANGE:
         return plain
     height, width = frame.shape[:2]
-    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in (before, frame)]
-    (right, down), _ = cv2.phaseCorrelate(*grey, cv2.createHanningWindow((width, height), cv2.CV_32F))
+    old, new = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in (before, frame))
+    (right, down), _ = cv2.phaseCorrelate(old, new, cv2.createHanningWindow((width, height), cv2.CV_32F))
     if not np.isfinite([right, down]).all() or abs(right) > width / 3 or abs(down) > height / 3:
         return plain
     # Shifted by parts of a pixel: whole pixels would let a steady pan of a fine texture flicker.
-    moved = cv2.warpAffine(before, np.float32([[1, 0, right], [0, 1, down]]), (width, height))
+    moved = cv2.warpAffine(before, np.array([[1, 0, right], [0, 1, down]], np.float32), (width, height))
     x, y = int(np.ceil(abs(right))), int(np.ceil(abs(down)))
     rows = slice(y, height) if down > 0 else slice(0, height - y)
     columns = slice(x, width) if right > 0 else slice(0, width - x)

@@ -121,10 +121,11 @@ def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
     """What one scene is about, from its words and its keyframe."""
     scene, cues = find_scene(board, scene_id), own_cues(board, find_scene(board, scene_id))
     names = [desk.tools.names[role] for role in ("language", "sentences", "vision", "ocr", "vocabulary")]
-    key = _key("describe", [(c.id, c.text, c.speaker) for c in cues], frame_mark(desk, scene), names)
+    key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), names)
 
     def compute() -> Storyboard:
-        summary = describe_scene(scene, cues, read_keyframe(desk, scene), desk.tools.describe())
+        tools = replace(desk.tools.describe(), notice=desk.note)
+        summary = describe_scene(scene, cues, read_keyframe(desk, scene), tools)
         return put_scene(board, replace(scene, summary=summary, state="described", error=""))
 
     step = f"describe {scene_id}"
@@ -137,7 +138,7 @@ def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboa
     if scene.summary is None:
         return board
     look, names = Look(), desk.tools.names
-    key = _key("prompt", scene.summary, look, names["sentences"], names["vocabulary"])
+    key = _key("prompt", scene.id, scene.start, scene.end, scene.summary, look, names["sentences"], names["vocabulary"])
 
     def compute() -> Storyboard:
         prompt = write_prompt(scene.summary, scene, look, desk.tools.vocabulary(), desk.tools.embed())

@@ -167,7 +167,7 @@ def storyboard_schema() -> dict[str, Any]:
 
 def _describe_type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if is_dataclass(kind):
-        name = kind.__name__
+        name = typing.cast(type, kind).__name__
         if name not in definitions:
             definitions[name] = {}
             definitions[name] = _describe_record(kind, definitions)

@@ -13,7 +13,7 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
 from tasks.folder import write_whole
-from tasks.records import Candidate, Scene, Storyboard, Video
+from tasks.records import Candidate, Placement, Scene, Storyboard, Video
 
 DEFAULT_START = "01:00:00:00"  # what broadcasters and editors begin at; the source's own start code goes before it
 
@@ -93,24 +93,25 @@ def _source_clip(video: Video) -> otio.schema.Clip:
 def _picture_track(board: Storyboard) -> otio.schema.Track:
     track = otio.schema.Track("Illustrations", kind=otio.schema.TrackKind.Video)
     at = 0  # frames of the track filled so far
-    for scene, picture in placed_pictures(board.scenes):
-        place = scene.panel.placement
+    for scene, picture, place in placed_pictures(board.scenes):
         if place.start_frame > at:
             track.append(otio.schema.Gap(duration=_time(place.start_frame - at, board.video)))
-        track.append(_still(board.video, scene, picture))
+        track.append(_still(board.video, scene, picture, place))
         at = place.end_frame
     return track
 
 
-def placed_pictures(scenes: Sequence[Scene]) -> list[tuple[Scene, Candidate]]:
+def placed_pictures(scenes: Sequence[Scene]) -> list[tuple[Scene, Candidate, Placement]]:
     """Scenes that have both a chosen picture and a place, in the order of the timeline."""
-    ready = [s for s in scenes if s.panel.placement and 0 <= s.panel.chosen < len(s.panel.candidates)]
-    ready.sort(key=lambda scene: scene.panel.placement.start_frame)
-    return [(scene, scene.panel.candidates[scene.panel.chosen]) for scene in ready]
+    ready = [
+        (scene, scene.panel.candidates[scene.panel.chosen], scene.panel.placement)
+        for scene in scenes
+        if scene.panel.placement and 0 <= scene.panel.chosen < len(scene.panel.candidates)
+    ]
+    return sorted(ready, key=lambda item: item[2].start_frame)
 
 
-def _still(video: Video, scene: Scene, picture: Candidate) -> otio.schema.Clip:
-    place = scene.panel.placement
+def _still(video: Video, scene: Scene, picture: Candidate, place: Placement) -> otio.schema.Clip:
     span = TimeRange(_time(0, video), _time(place.end_frame - place.start_frame, video))
     media = otio.schema.ExternalReference("../" + quote(picture.image), span)
     clip = otio.schema.Clip(Path(picture.image).name, media, span)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows.doctor import _processor_name
+from flows.doctor import processor_name
 from models.errors import SetupError
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "talk.mp4"
@@ -39,7 +39,7 @@ def measure(video: Path) -> dict[str, Any]:
     steps = sum(first.seconds.values())
     return {
         "video": video.name,
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "system": f"{platform.system()}, Python {platform.python_version()}",
         "seconds by stage": first.seconds,
         "pictures": first.drawn,

@@ -6,6 +6,15 @@ image = pipe("a lighthouse by the sea").images[0]
 disable(pipe)
 """
 
-from models.diffusion.schedulers import disable, enable
+from typing import Any
 
 __all__ = ["disable", "enable"]
+
+
+def __getattr__(name: str) -> Any:
+    """Torch is loaded for the sampler, not for the torch-free records beside it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from models.diffusion import schedulers
+
+    return getattr(schedulers, name)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.diffusion.correction import HAAR, Bands, Transform
+from models.diffusion.bands import HAAR, Bands, Transform
 from models.errors import InputError
 
 TABLE_VERSION = 1
@@ -106,6 +106,10 @@ def parse_correction(text: str) -> Correction | None:
     text = text.strip()
     if text == "off":
         return None
+    if text == "auto":
+        raise InputError(
+            "correction auto is the drawer's to settle, for it knows the model: here give off, a file or a mode"
+        )
     head = text.partition(":")[0].partition(",")[0]
     if head in MODES:
         return _parse_mode(head, text[len(head) :].lstrip(":,"))

@@ -15,13 +15,12 @@ and one weight for all details it has a closed form over P = "mean of each 2^lev
     out = x' + lh * r + (ll - lh) * P r
 """
 
-import math
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch.nn.functional import avg_pool2d
 
+from models.diffusion.bands import HAAR, Bands, Transform, filter_length
 from models.errors import InputError
 
 #: How a latent lies in its tensor. "planes": (B, C, H, W). "packed": (B, tokens, C * 4), each token a 2x2 block with
@@ -29,58 +28,7 @@ from models.errors import InputError
 LAYOUTS = ("planes", "packed")
 
 #: A field that is constant up to the border must stay wholly in the low band; zero padding would leak it into details.
-BOUNDARY = "symmetric"
-
-
-@dataclass(frozen=True)
-class Bands:
-    """The weights of one step, one per wavelet band; 0 leaves a band alone. No unit; InputError unless finite."""
-
-    ll: float = 0.0  # means: what is smooth in both directions
-    lh: float = 0.0  # detail down the rows, pywt's "horizontal"
-    hl: float = 0.0  # detail along a row, pywt's "vertical"
-    hh: float = 0.0  # detail in both
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise InputError(f"correction weight of band {field.name} is {value!r}: give a finite number")
-
-    def __bool__(self) -> bool:
-        return any((self.ll, self.lh, self.hl, self.hh))
-
-    @property
-    def one_detail_weight(self) -> bool:
-        return self.lh == self.hl == self.hh
-
-
-@dataclass(frozen=True)
-class Transform:
-    """Which bands a correction works in. InputError where the wavelet or the level does not exist."""
-
-    wavelet: str = "haar"  # any orthogonal or biorthogonal name of PyWavelets
-    level: int = 1  # levels of the transform; low = what is left after all of them
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.level, int) or not 1 <= self.level <= 6:  # 2^6 is half a 1024 px picture's latent
-            raise InputError(f"wavelet level {self.level!r}: give a whole number from 1 to 6")
-        filter_length(self.wavelet)
-
-
-@lru_cache
-def filter_length(wavelet: str) -> int:
-    """Taps of the wavelet's filters; InputError where PyWavelets knows no such discrete wavelet."""
-    import pywt
-
-    try:
-        return pywt.Wavelet(wavelet).dec_len
-    except (ValueError, TypeError) as error:
-        raise InputError(f"unknown wavelet {wavelet!r}: give one of pywt.wavelist(kind='discrete'), as haar") from error
-
-
-#: One level of Haar: what the paper uses throughout.
-HAAR = Transform()
+BOUNDARY: Literal["symmetric"] = "symmetric"
 
 
 def correct(
@@ -196,6 +144,7 @@ def _weigh_wavelet(planes: torch.Tensor, bands: Bands, transform: Transform) -> 
     import ptwt
 
     low, *details = ptwt.wavedec2(planes, transform.wavelet, level=transform.level, mode=BOUNDARY)
-    weighed = [(bands.lh * rows, bands.hl * columns, bands.hh * both) for rows, columns, both in details]
+    detail = ptwt.constants.WaveletDetailTuple2d
+    weighed = [detail(bands.lh * rows, bands.hl * columns, bands.hh * both) for rows, columns, both in details]
     back = ptwt.waverec2((bands.ll * low, *weighed), transform.wavelet)
     return back[..., : planes.shape[-2], : planes.shape[-1]]

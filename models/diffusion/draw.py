@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import logging
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -116,8 +117,7 @@ class Drawer:
         pipe = self.loaded.pipe
         options = self._embedded_options(request) if self.profile.drawing == EMBEDDED else self._options(request)
         try:
-            with torch.inference_mode():
-                output = pipe(num_inference_steps=request.steps, output_type="np", **options)
+            output = pipe(num_inference_steps=request.steps, output_type="np", **options)
         except BrollError:
             raise
         except (RuntimeError, ValueError, TypeError) as error:  # out of memory, a size or step count it cannot do
@@ -132,13 +132,22 @@ class Drawer:
     def _embedded_options(self, request: DrawRequest) -> dict[str, Any]:
         from models.illustrator.sketch import compose_sketch
 
-        sketch = _read_sketch(request.sketch) if request.sketch else compose_sketch(request.prompt, request.seed)
+        if request.sketch:
+            sketch = _read_sketch(request.sketch)
+        else:
+            sketch = compose_sketch(request.prompt, request.seed, self._embed)
         return {
             "prompt": [_prompt_text(request)],
             "sketch": sketch[None],  # (1, 18, 32, 3)
             "guidance_scale": request.guidance,
             "generator": [_generator(request.seed)],
         }
+
+    def _embed(self, phrases: Sequence[str]) -> np.ndarray:
+        """(n, 384): sentence vectors of the embedded pipeline's own encoder, for words that its vocabulary lacks."""
+        from models.sentences import embed_texts
+
+        return embed_texts(self.loaded.pipe.text_encoder, self.loaded.pipe.tokenizer, list(phrases))
 
     def _options(self, request: DrawRequest) -> dict[str, Any]:
         """What this pipeline's call accepts of the request."""
@@ -201,7 +210,7 @@ def _read_sketch(path: str) -> np.ndarray:
     """A sketch's pixels, (18, 32, 3) uint8 RGB; InputError where the file is no image."""
     try:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            return np.asarray(image.convert("RGB").resize(SKETCH_SIZE, Image.Resampling.BOX))
+            return np.array(image.convert("RGB").resize(SKETCH_SIZE, Image.Resampling.BOX))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"sketch {path} cannot be read as an image ({error}): give a PNG or JPEG file") from error
 

@@ -13,7 +13,7 @@ from models.errors import InputError, SetupError
 from models.profiles import EMBEDDED, Profile
 
 #: What a picture can depend on in a model's folder; pickles are never opened, so they do not count.
-MODEL_FILES = (".safetensors", ".json", ".txt", ".model", ".toml")
+MODEL_FILES = (".safetensors", ".json", ".txt", ".model", ".toml", ".png")
 
 #: Samplers that take a flow-matching model when told so (DEIS and SA-Solver would too, but their schedules for it end
 #: in noise), and the two that take nothing else.
@@ -119,7 +119,7 @@ def make_scheduler(name: str, current: Any) -> Any:
 
     "" keeps the class. InputError where the name is unknown or the model cannot be sampled with it.
     """
-    kind = type(current) if not name else _scheduler_class(name)
+    kind: Any = type(current) if not name else _scheduler_class(name)
     config, flow = current.config, is_flow(current)
     if kind is type(current):
         return kind.from_config(config)

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
+from models.diffusion.bands import Bands
 from models.diffusion.coefficients import Correction, parse_correction
-from models.diffusion.correction import LAYOUTS, Bands, correct
+from models.diffusion.correction import LAYOUTS, correct
 from models.diffusion.sites import Level, Site, mean_of, shift_output
 from models.diffusion.support import find_site
 from models.errors import InputError, SceneError
@@ -38,12 +39,12 @@ class Armed:
     bands: tuple[Bands, ...] = ()
     broken: list[torch.Tensor] = field(default_factory=list)  # per step, 0-d: whether it had NaN or Inf; accelerators
 
-    def refresh(self, scheduler: Any, site: Site) -> None:
+    def refresh(self, scheduler: Any, site: Site, correction: Correction) -> None:
         """Plan anew where `set_timesteps` has been called since."""
         if self.timesteps is scheduler.timesteps:
             return
         self.levels = site.levels(scheduler)
-        self.bands = self.correction.plan([level.start for level in self.levels])
+        self.bands = correction.plan([level.start for level in self.levels])
         self.listed = scheduler.timesteps.tolist()
         self.timesteps = scheduler.timesteps
 
@@ -57,15 +58,14 @@ def enable(target: Any, correction: Correction | str, *, layout: str | None = No
     InputError where the scheduler, the latents or the coefficients cannot be corrected, with the reason.
     """
     scheduler, found = _scheduler_of(target)
-    if isinstance(correction, str):
-        correction = parse_correction(correction)
-    if correction is None:
+    wanted = parse_correction(correction) if isinstance(correction, str) else correction
+    if wanted is None:
         return disable(scheduler)
     find_site(scheduler)
     layout = layout or found
     if layout not in LAYOUTS:
         raise InputError(f"latent layout {layout!r}: give one of {', '.join(LAYOUTS)}")
-    return _arm(scheduler, Armed(correction, layout, watch))
+    return _arm(scheduler, Armed(wanted, layout, watch))
 
 
 def watch(target: Any) -> Any:
@@ -107,14 +107,14 @@ def _scheduler_of(target: Any) -> tuple[Any, str]:
 
 
 def _arm(scheduler: Any, state: Armed) -> Any:
-    disable(scheduler)
-    scheduler.__class__ = armed_class(type(scheduler))
+    base: Any = type(disable(scheduler))
+    scheduler.__class__ = armed_class(base)
     scheduler.__dict__[_STATE] = state
     return scheduler
 
 
 @functools.cache
-def armed_class(base: type) -> type:
+def armed_class(base: Any) -> Any:
     """The subclass of a scheduler class that corrects; one per base, so that types of equal schedulers agree."""
 
     @functools.wraps(base.step)
@@ -133,20 +133,21 @@ def armed_class(base: type) -> type:
     return type(base.__name__, (base,), members)
 
 
-def _revive(base: type) -> Any:
+def _revive(base: Any) -> Any:
     """An empty armed instance for copy and pickle to fill."""
     return object.__new__(armed_class(base))
 
 
-def _armed_step(base: type, scheduler: Any, state: Armed, args: tuple, kwargs: dict) -> Any:
+def _armed_step(base: Any, scheduler: Any, state: Armed, args: tuple, kwargs: dict) -> Any:
     """The base's `step`, watched, and corrected where this step has weights; else the base's own, untouched."""
     call = _bound(base, scheduler, args, kwargs)
     if state.watch:
         _watch_output(scheduler, state, call)
-    if state.correction is None:
+    correction = state.correction
+    if correction is None:
         return base.step(scheduler, *args, **kwargs)
     site = find_site(scheduler)
-    state.refresh(scheduler, site)
+    state.refresh(scheduler, site, correction)
     index = site.position(scheduler, call["timestep"], state.listed)
     bands, level = state.bands[index], state.levels[index]
     if not bands or level.still or not site.closes(scheduler, index):
@@ -155,20 +156,35 @@ def _armed_step(base: type, scheduler: Any, state: Armed, args: tuple, kwargs: d
         raise InputError("per_token_timesteps gives each token its own noise level: use --correction off")
     wanted = _plain_dtype(site, call)
     # float32 in, so that the correction is not made on a state that has already been rounded to bfloat16
-    call = {**call, "model_output": call["model_output"].float(), "sample": call["sample"].float()}
+    call |= {"model_output": call["model_output"].float(), "sample": call["sample"].float()}
     if site.place == "input":
-        call["model_output"] = _shifted(scheduler, state, call, level, bands)
-        return _replaced(base.step(scheduler, **call), lambda sample: sample.to(wanted))
+        prediction = scheduler.config.prediction_type
+        options = (prediction, correction.direction, correction.transform, state.layout)
+        call["model_output"] = shift_output(call, level, bands, *options)
+        result = base.step(scheduler, **call)
+        return _replaced(result, _sample_of(result).to(wanted))
     result = base.step(scheduler, **call)
-    return _replaced(result, lambda sample: _corrected(scheduler, state, site, result, call, level, bands).to(wanted))
+    signal = 1.0 if correction.direction == "paper" else level.next_signal
+    clean = site.clean(scheduler, result, call, level)
+    kept = site.kept(scheduler, level, call)
+    corrected = correct(
+        _sample_of(result),
+        clean,
+        bands,
+        signal=signal,
+        transform=correction.transform,
+        layout=state.layout,
+        mean=None if kept is None else mean_of(level, kept, clean, call["sample"]),
+    )
+    return _replaced(result, corrected.to(wanted))
 
 
 @functools.cache
-def _signature(base: type) -> inspect.Signature:
+def _signature(base: Any) -> inspect.Signature:
     return inspect.signature(base.step)
 
 
-def _bound(base: type, scheduler: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
+def _bound(base: Any, scheduler: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
     """The call's arguments by name, self left out."""
     call = dict(_signature(base).bind(scheduler, *args, **kwargs).arguments)
     call.pop("self", None)
@@ -182,31 +198,15 @@ def _plain_dtype(site: Site, call: dict) -> torch.dtype:
     return call[site.dtype_of].dtype
 
 
-def _corrected(
-    scheduler: Any, state: Armed, site: Site, result: Any, call: dict, level: Level, bands: Bands
-) -> torch.Tensor:
-    """The step's sample, corrected, float32."""
-    sample = result[0] if isinstance(result, tuple) else result.prev_sample
-    clean = site.clean(scheduler, result, call, level)
-    kept = site.kept(scheduler, level, call)
-    mean = None if kept is None else mean_of(level, kept, clean, call["sample"])
-    signal = 1.0 if state.correction.direction == "paper" else level.next_signal
-    return correct(
-        sample, clean, bands, signal=signal, transform=state.correction.transform, layout=state.layout, mean=mean
-    )
+def _sample_of(result: Any) -> torch.Tensor:
+    return result[0] if isinstance(result, tuple) else result.prev_sample
 
 
-def _shifted(scheduler: Any, state: Armed, call: dict, level: Level, bands: Bands) -> torch.Tensor:
-    correction = state.correction
-    prediction = scheduler.config.prediction_type
-    return shift_output(call, level, bands, prediction, correction.direction, correction.transform, state.layout)
-
-
-def _replaced(result: Any, change: Any) -> Any:
+def _replaced(result: Any, sample: torch.Tensor) -> Any:
     """The result with its sample changed, in the form and of the length that the caller asked for."""
     if isinstance(result, tuple):
-        return (change(result[0]), *result[1:])
-    result.prev_sample = change(result.prev_sample)
+        return (sample, *result[1:])
+    result.prev_sample = sample
     return result
 
 

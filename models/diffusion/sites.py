@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from models.diffusion.correction import Bands, Transform, weigh_bands
+from models.diffusion.bands import Bands, Transform
+from models.diffusion.correction import weigh_bands
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ def meadow(rng: random.Random) -> str:
     green = rng.uniform(0.25, 0.33)
     far, near = colour(green, 0.45, 0.8), colour(green, 0.55, 0.68)
     flowers = "".join(
-        circle(rng.uniform(0, 320), rng.uniform(140, 178), 1.8, rng.choice(["#fff5c2", "#ffffff", "#ffc4d6", "#ffd84d"]))
+        circle(
+            rng.uniform(0, 320), rng.uniform(140, 178), 1.8, rng.choice(["#fff5c2", "#ffffff", "#ffc4d6", "#ffd84d"])
+        )
         for _ in range(rng.randint(8, 24))
     )
     return sky + clouds(rng, rng.randint(1, 3)) + hills(rng, 125, 30, far) + hills(rng, 148, 22, near) + flowers
@@ -92,7 +94,9 @@ def city_street(rng: random.Random) -> str:
         hue = rng.choice([0.58, 0.62, 0.05, 0.1, 0.52])
         while x < WIDTH:
             width, tall = rng.uniform(24, 46), rng.uniform(30, 80)
-            parts.append(rect(x, depth + 35 - tall, width - 2, tall, colour(hue + rng.uniform(-0.03, 0.03), 0.22, value)))
+            parts.append(
+                rect(x, depth + 35 - tall, width - 2, tall, colour(hue + rng.uniform(-0.03, 0.03), 0.22, value))
+            )
             for row in range(int(tall // 14)):
                 for column in range(int(width // 11)):
                     parts.append(rect(x + 4 + column * 10, depth + 40 - tall + row * 13, 5, 7, colour(0.13, 0.2, 0.98)))
@@ -106,7 +110,11 @@ def office(rng: random.Random) -> str:
     wall = colour(rng.choice([0.1, 0.55, 0.6, 0.45]), rng.uniform(0.06, 0.16), 0.95)
     parts = [rect(0, 0, WIDTH, HEIGHT, wall), rect(0, 138, WIDTH, 42, colour(0.08, 0.3, 0.72))]
     left = rng.choice([24, 210])
-    parts += [rect(left, 22, 84, 58, "#ffffff"), rect(left + 4, 26, 36, 50, "#bfe3f5"), rect(left + 44, 26, 36, 50, "#cfeaf7")]
+    parts += [
+        rect(left, 22, 84, 58, "#ffffff"),
+        rect(left + 4, 26, 36, 50, "#bfe3f5"),
+        rect(left + 44, 26, 36, 50, "#cfeaf7"),
+    ]
     shelf = 220 - left + 10
     for level in range(2):
         parts.append(rect(shelf, 52 + level * 34, 76, 4, "#a9794f"))
@@ -144,7 +152,9 @@ def mountains(rng: random.Random) -> str:
     parts = [gradient(colour(0.57, 0.35, 0.98), colour(0.08, 0.1, 1))]
     for _ in range(rng.randint(3, 5)):
         x, tall, half = rng.uniform(0, 320), rng.uniform(60, 105), rng.uniform(55, 90)
-        parts.append(polygon([(x - half, 140), (x, 140 - tall), (x + half, 140)], colour(0.6, 0.22, rng.uniform(0.6, 0.78))))
+        parts.append(
+            polygon([(x - half, 140), (x, 140 - tall), (x + half, 140)], colour(0.6, 0.22, rng.uniform(0.6, 0.78)))
+        )
         cap = 0.28
         snow = [(x - half * cap, 140 - tall * (1 - cap)), (x, 140 - tall), (x + half * cap, 140 - tall * (1 - cap))]
         parts.append(polygon(snow, "#ffffff"))
@@ -165,7 +175,11 @@ def stage(rng: random.Random) -> str:
         shade = colour(hue, 0.75, 0.62 if x // 14 % 2 else 0.72)
         parts += [rect(x, 0, 14, 150, shade), rect(306 - x, 0, 14, 150, shade)]
     parts += [polygon([(120, 0), (200, 0), (250, 150), (70, 150)], colour(hue, 0.25, 0.62))]
-    return "".join(parts) + rect(0, 142, WIDTH, 38, colour(0.08, 0.5, 0.6)) + rect(0, 142, WIDTH, 3, colour(0.08, 0.4, 0.72))
+    return (
+        "".join(parts)
+        + rect(0, 142, WIDTH, 38, colour(0.08, 0.5, 0.6))
+        + rect(0, 142, WIDTH, 3, colour(0.08, 0.4, 0.72))
+    )
 
 
 def workshop(rng: random.Random) -> str:

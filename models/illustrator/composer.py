@@ -99,17 +99,19 @@ def shadow(canvas: torch.Tensor, item: Item) -> None:
     x = torch.linspace(-1, 1, width, device=canvas.device)
     alpha = ((1 - x**2 - y**2).clamp(0, 1) * 0.38)[None]
     foot = int(item.y + item.size * 0.47)
-    paste(canvas, torch.zeros(3, height, width, device=canvas.device), alpha, int(item.x) - width // 2, foot - height // 2)
+    paste(
+        canvas, torch.zeros(3, height, width, device=canvas.device), alpha, int(item.x) - width // 2, foot - height // 2
+    )
 
 
 def paste_item(canvas: torch.Tensor, drawing: torch.Tensor, item: Item, outlined: bool) -> None:
     """Scale a drawing (4, S, S) to its item's size and lay it on the canvas."""
-    size = max(int(round(item.size)), 4)
+    size = max(round(item.size), 4)
     premultiplied = torch.cat([drawing[:3] * drawing[3:], drawing[3:]])[None]
     picture = F.interpolate(premultiplied, (size, size), mode="bilinear", antialias=True)[0].clamp(0, 1)
     picture = picture.flip(-1) if item.flip else picture
     colour, alpha = picture[:3] / picture[3:].clamp(min=1e-3), picture[3:]
-    left, top = int(round(item.x - size / 2)), int(round(item.y - size / 2))
+    left, top = round(item.x - size / 2), round(item.y - size / 2)
     if outlined:
         reach = max(round(size / 45), 1)
         wide = F.pad(alpha, (reach,) * 4)

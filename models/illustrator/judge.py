@@ -14,6 +14,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+from models.illustrator.quantised import load_quantised
 from models.illustrator.vocabulary import WEIGHTS
 
 INPUT = (90, 160)  # px, rows and columns that the judge looks at
@@ -36,6 +37,8 @@ class JudgeEncoder(ModelMixin, ConfigMixin):
         self.project = nn.Conv2d(before, 2 * before, 1)
         self.out = nn.Linear(4 * before, text_dim)
         self.temperature = nn.Parameter(torch.tensor(2.5))
+        # The mean of all concepts' sentence vectors: what they share says nothing about any of them.
+        self.centre = nn.Parameter(torch.zeros(text_dim), requires_grad=False)
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 4 * width) before the projection into the text space: the features of distribution distances."""
@@ -44,6 +47,10 @@ class JudgeEncoder(ModelMixin, ConfigMixin):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return F.normalize(self.out(self.features(pictures)), dim=-1)
+
+    def place(self, texts: torch.Tensor) -> torch.Tensor:
+        """Sentence vectors (n, text_dim) where pictures can be compared with them."""
+        return F.normalize(texts - self.centre, dim=-1)
 
 
 def judge_input(pictures: torch.Tensor) -> torch.Tensor:
@@ -55,12 +62,12 @@ def load_judge(
     embed: Callable[[Sequence[str]], np.ndarray], folder: Path = WEIGHTS / "judge"
 ) -> Callable[[Sequence[np.ndarray], Sequence[str]], np.ndarray]:
     """judge(pictures (H, W, 3) uint8, texts) -> similarities (n_pictures, n_texts), higher is better."""
-    encoder = JudgeEncoder.from_pretrained(folder).eval()
+    encoder = load_quantised(JudgeEncoder, folder)
 
     @torch.inference_mode()
     def judge(pictures: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
         stack = [torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None].float() / 255 for p in pictures]
         vectors = encoder(torch.cat([judge_input(picture) for picture in stack]))
-        return vectors.numpy() @ np.asarray(embed(list(texts))).T
+        return (vectors @ encoder.place(torch.from_numpy(embed(list(texts)))).T).numpy()
 
     return judge

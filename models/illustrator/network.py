@@ -69,23 +69,32 @@ class Block(nn.Module):
 
 
 class Finish(nn.Module):
-    """Convolutions over quarter-size cells: the coarse picture, the noisy one and the sketch -> a correction."""
+    """Convolutions over cells of 4x4 px: the coarse picture, the noisy one and the sketch -> a correction.
+
+    The noisy picture also has a straight way to the last layer, weighed by the noise level: near the end it is nearly
+    clean, and what is fine in it would not fit through the transformer's narrow entrance.
+    """
 
     def __init__(self, cells: int, width: int, condition: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(3 * cells, width, 3, padding=1)
-        self.modulate = nn.Linear(condition, 2 * width)
-        self.middle = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        self.last = nn.Conv2d(width, cells, 3, padding=1)
+        self.modulate = nn.Linear(condition, 2 * width + cells)
+        self.middle = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
+        self.last = nn.Conv2d(width + cells, cells, 3, padding=1)
+        self.sizes = (width, width, cells)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        shift, scale = self.modulate(condition)[..., None, None].chunk(2, 1)
+    def forward(
+        self, coarse: torch.Tensor, noisy: torch.Tensor, sketch: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
+        """Pictures as cells (B, 48, H/4, W/4) -> a correction of the same shape."""
+        shift, scale, skip = self.modulate(condition)[..., None, None].split(self.sizes, 1)
+        x = torch.cat((coarse, noisy, sketch), 1).contiguous(memory_format=torch.channels_last)
         x = F.silu(self.first(x) * (1 + scale) + shift)
         for layer in self.middle:
             x = x + F.silu(layer(x))
-        return self.last(x)
+        return self.last(torch.cat((x, noisy * (1 + skip)), 1))
 
 
 class IllustratorTransformer(ModelMixin, ConfigMixin):
@@ -94,7 +103,7 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self, height: int = 180, width: int = 320, patch: int = 20, dim: int = 384, depth: int = 8, heads: int = 6,
-        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 10, finish_width: int = 32,
+        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 10, finish_width: int = 64,
     ) -> None:  # fmt: skip
         super().__init__()
         rows, columns, cells = height // patch, width // patch, (patch // cell) ** 2
@@ -148,11 +157,16 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         tokens = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
         coarse = F.pixel_unshuffle(to_picture(self.out(tokens), rows, edge), 4)  # (B, 48, H/4, W/4)
         guide = F.pixel_unshuffle(F.interpolate(sketch, x.shape[-2:], mode="bilinear"), 4)
-        fine = torch.cat((coarse, F.pixel_unshuffle(x, 4), guide), 1).contiguous(memory_format=torch.channels_last)
-        return F.pixel_shuffle(coarse + self.finish(fine, condition), 4)
+        noisy = F.pixel_unshuffle(x, 4)
+        return F.pixel_shuffle(coarse + self.finish(coarse, noisy, guide, condition), 4)
 
     def forward(
-        self, x: torch.Tensor, sigma: torch.Tensor, phrases: torch.Tensor, sketch: torch.Tensor, has_sketch: torch.Tensor
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        phrases: torch.Tensor,
+        sketch: torch.Tensor,
+        has_sketch: torch.Tensor,
     ) -> torch.Tensor:
         """The velocity, shaped as x; arguments as for `denoise`."""
         clean = self.denoise(x, sigma, phrases, sketch, has_sketch)

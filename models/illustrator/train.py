@@ -1,4 +1,4 @@
-"""Training the illustrator and its judge, in one resumable command that is the same on a CPU and on a GPU.
+"""Training the illustrator, in one resumable command that is the same on a CPU and on a GPU.
 
     python -m models.illustrator.train --minutes 100 [--out DIR] [--batch 24]
 
@@ -23,12 +23,11 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from models.illustrator.composer import Bank, compose, load_bank, sketch_of
-from models.illustrator.judge import JudgeEncoder, judge_input
 from models.illustrator.layout import SLOTS, lay_out, read_phrases, sample_prompt, split_relation
 from models.illustrator.network import MIN_SIGMA, IllustratorTransformer
 from models.illustrator.vocabulary import load_vocabulary
-from models.prompt import CONTROLS, RELATIONS, SETTINGS, Prompt
 from models.profiles import load_profile
+from models.prompt import CONTROLS, RELATIONS, SETTINGS, Prompt
 from models.registry import embedder
 from models.weights import cache_folder
 
@@ -44,7 +43,7 @@ class Recipe:
     ema: float = 0.998  # at least 500 steps of memory; less while the run is young
     silent: float = 0.1  # share of pictures whose words are all dropped, for guidance
     forget: float = 0.08  # share of single phrases dropped, so that short prompts work
-    no_sketch: float = 0.2  # share of pictures drawn from text alone
+    no_sketch: float = 0.08  # share of pictures drawn from text alone
     whole: float = 0.3  # last share of the time, spent on whole pictures
     window: int = 8  # patch columns of a picture (16) that are seen before that
     checkpoint_minutes: float = 10.0
@@ -85,7 +84,9 @@ class Compositions(IterableDataset):
         names, weights = list(self.weights), list(self.weights.values())
         while True:
             prompt = sample_prompt(names, weights, rng)
-            picture = compose(lay_out(prompt, (prompt.subject, split_relation(prompt.relation)[1]), rng), self.bank, rng)
+            picture = compose(
+                lay_out(prompt, (prompt.subject, split_relation(prompt.relation)[1]), rng), self.bank, rng
+            )
             words = list(read_phrases(prompt))
             for slot in (0, 2):  # now and then another word for the same thing
                 if words[slot] and self.synonyms[words[slot]] and rng.random() < 0.12:
@@ -104,14 +105,22 @@ def known_phrases(names: list[str]) -> list[str]:
 
 def make_optimisers(model: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the blocks' matrices (it learns more from each of the few steps that a CPU affords), AdamW else."""
-    matrices = [p for name, p in model.named_parameters() if name.startswith("blocks") and p.ndim == 2 and "table" not in name]
+    matrices = [
+        p for name, p in model.named_parameters() if name.startswith("blocks") and p.ndim == 2 and "table" not in name
+    ]
     chosen = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     adam = torch.optim.AdamW(rest, rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
-    return [adam, torch.optim.Muon(matrices, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")] if matrices else [adam]
+    return (
+        [adam, torch.optim.Muon(matrices, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")]
+        if matrices
+        else [adam]
+    )
 
 
-def windows(x: torch.Tensor, cells: torch.Tensor, start: torch.Tensor, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+def windows(
+    x: torch.Tensor, cells: torch.Tensor, start: torch.Tensor, columns: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut each picture (B, 3, 180, 320) and its sketch (B, 3, 18, 32) to `columns` patches from `start` (B,)."""
     pictures = [p[..., 20 * s : 20 * (s + columns)] for p, s in zip(x, start.tolist(), strict=True)]
     sketches = [c[..., 2 * s : 2 * (s + columns)] for c, s in zip(cells, start.tolist(), strict=True)]
@@ -152,13 +161,6 @@ def illustrator_loss(
     return each.mean(), torch.stack((sigma, each.detach()))
 
 
-def judge_loss(judge: JudgeEncoder, x: torch.Tensor, subjects: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy over all concepts: the picture's vector must be nearest its subject's sentence vector."""
-    with torch.autocast(x.device.type, torch.bfloat16):
-        vectors = judge(judge_input((x + 1) / 2))
-    return F.cross_entropy(vectors.float() @ names.T * judge.temperature.exp().clamp(max=60), subjects)
-
-
 class Average:
     """Exponential moving average of a module's parameters."""
 
@@ -174,8 +176,17 @@ class Average:
             self.values[name].lerp_(p, 1 - memory)
 
 
+@dataclass
+class Words:
+    """The phrases of training, and their sentence vectors."""
+
+    names: list[str]  # the concepts that the bank can draw
+    table: dict[str, int]  # phrase -> row; row 0 is the silent phrase
+    vectors: torch.Tensor  # (phrases, 384), row 0 is zeros
+
+
 @torch.inference_mode()
-def sample_sheet(model: IllustratorTransformer, vectors: torch.Tensor, table: dict[str, int], bank: Bank, path: Path) -> None:
+def sample_sheet(model: IllustratorTransformer, words: Words, bank: Bank, path: Path) -> None:
     """Eight prompts, each drawn from its sketch and from text alone, beside the composition; one PNG."""
     rng, torch_rng = random.Random(7), torch.Generator().manual_seed(7)
     chosen = ["rocket", "bee", "light bulb", "bicycle", "tree", "volcano", "laptop", "owl"]
@@ -183,15 +194,19 @@ def sample_sheet(model: IllustratorTransformer, vectors: torch.Tensor, table: di
     for k, name in enumerate(chosen):
         prompt = Prompt(name, setting=SETTINGS[k % 12], **{control: words[0] for control, words in CONTROLS.items()})
         picture = compose(lay_out(prompt, (name, ""), rng), bank, rng)[None] * 2 - 1
-        phrases = vectors[[table[word] for word in read_phrases(prompt)]][None]
-        noise = torch.randn(1, 3, 180, 320, generator=torch_rng).to(vectors.device)
+        phrases = words.vectors[[words.table[word] for word in read_phrases(prompt)]][None]
+        noise = torch.randn(1, 3, 180, 320, generator=torch_rng).to(words.vectors.device)
         drawn = [draw(model, noise, phrases, sketch_of(picture), flag) for flag in (1.0, 0.0)]
-        rows.append(torch.cat([picture[0], F.interpolate(sketch_of(picture), (180, 320))[0], *(d[0] for d in drawn)], -1))
+        rows.append(
+            torch.cat([picture[0], F.interpolate(sketch_of(picture), (180, 320))[0], *(d[0] for d in drawn)], -1)
+        )
     sheet = torch.cat(rows, -2).float().cpu().clamp(-1, 1)
     Image.fromarray(((sheet + 1) * 127.5).byte().permute(1, 2, 0).numpy()).save(path)
 
 
-def draw(model, noise: torch.Tensor, phrases: torch.Tensor, sketch: torch.Tensor, flag: float, steps: int = 12) -> torch.Tensor:
+def draw(
+    model, noise: torch.Tensor, phrases: torch.Tensor, sketch: torch.Tensor, flag: float, steps: int = 12
+) -> torch.Tensor:
     """A plain Euler walk without guidance, for the sheet."""
     levels = torch.linspace(1, 0, steps + 1)
     levels = 2 * levels / (1 + levels)
@@ -203,22 +218,20 @@ def draw(model, noise: torch.Tensor, phrases: torch.Tensor, sketch: torch.Tensor
     return x
 
 
-def save(folder: Path, state: dict, parts: dict[str, Average]) -> None:
+def save(folder: Path, state: dict, average: Average) -> None:
     """EMA weights and the run's state, each written whole or not at all."""
-    for name, average in parts.items():
-        part = folder / f"{name}.safetensors.part"
-        save_file({key: value.contiguous().cpu() for key, value in average.values.items()}, part)
-        part.replace(folder / f"{name}.safetensors")
+    part = folder / "transformer.safetensors.part"
+    save_file({key: value.contiguous().cpu() for key, value in average.values.items()}, part)
+    part.replace(folder / "transformer.safetensors")
     (folder / "state.json.part").write_text(json.dumps(state))
     (folder / "state.json.part").replace(folder / "state.json")
 
 
-def resume(folder: Path, models: dict[str, torch.nn.Module]) -> dict:
+def resume(folder: Path, model: torch.nn.Module) -> dict:
     """Load what an earlier run left; returns its state."""
     if not (folder / "state.json").exists():
         return {"minutes": 0.0, "steps": 0, "pictures": 0}
-    for name, model in models.items():
-        model.load_state_dict(load_file(folder / f"{name}.safetensors"), strict=False)
+    model.load_state_dict(load_file(folder / "transformer.safetensors"))
     return json.loads((folder / "state.json").read_text())
 
 
@@ -230,70 +243,87 @@ def set_rate(optimisers: list[torch.optim.Optimizer], recipe: Recipe, done: floa
             group["lr"] = rate
 
 
-def train(recipe: Recipe, drawings: Path, folder: Path, device: str, workers: int, seed: int = 0) -> None:
-    """Train until the minutes are spent. Writes weights, state.json, log.jsonl and sheets into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed + int(time.time()))
-    bank = load_bank(drawings, recipe.size)
+def load_words(bank: Bank, device: str) -> Words:
+    """Sentence vectors of everything that training may say of the bank's drawings."""
     names = [n for n in load_vocabulary().names if (n, "flat") in bank.index or (n, "gradient") in bank.index]
     table = {phrase: row for row, phrase in enumerate(known_phrases(names))}
     vectors = torch.from_numpy(embedder(load_profile("embedded"))(list(table))).to(device)
-    vectors[0] = 0  # the silent phrase
-    name_vectors = vectors[[table[name] for name in names]]
-    models = {"transformer": IllustratorTransformer(), "judge": JudgeEncoder()}
-    state = resume(folder, models)
-    model, judge = (m.to(device, memory_format=torch.channels_last).train() for m in models.values())
-    averages = {"transformer": Average(model), "judge": Average(judge)}
-    optimisers = [*make_optimisers(model, recipe.rate), torch.optim.AdamW(judge.parameters(), recipe.rate, fused=True)]
-    weights = {name: 3.0 if name in FREQUENT else 1.0 for name in names}
-    data = Compositions(bank, table, weights, seed=int(time.time()))
-    loader = DataLoader(data, recipe.batch, num_workers=workers, prefetch_factor=3 if workers else None)
-    begun, saved, before, log = time.time(), time.time(), state["minutes"], []
-    for step, (pictures, rows, subjects) in enumerate(loader):
-        minutes = before + (time.time() - begun) / 60
+    vectors[0] = 0
+    return Words(names, table, vectors)
+
+
+def load_compositions(bank: Bank, words: Words, batch: int, workers: int) -> DataLoader:
+    """Batches of endless training pictures, composed by `workers` processes."""
+    weights = {name: 3.0 if name in FREQUENT else 1.0 for name in words.names}
+    data = Compositions(bank, words.table, weights, seed=int(time.time()))
+    return DataLoader(data, batch, num_workers=workers, prefetch_factor=3 if workers else None)
+
+
+def checkpoint(folder: Path, state: dict, average: Average, words: Words, bank: Bank) -> None:
+    """Weights, state and a sheet of samples."""
+    save(folder, state, average)
+    averaged = IllustratorTransformer()
+    averaged.load_state_dict(average.values)
+    sheet = folder / f"sheet_{int(state['minutes']):04d}m.png"
+    sample_sheet(averaged.to(words.vectors.device).eval(), words, bank, sheet)
+
+
+def train(recipe: Recipe, drawings: Path, folder: Path, device: str, workers: int) -> None:
+    """Train until the minutes are spent. Writes weights, state.json, log.jsonl and sheets into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(int(time.time()))  # a resumed run must not see the same noise again
+    bank = load_bank(drawings, recipe.size)
+    words, model = load_words(bank, device), IllustratorTransformer()
+    before = resume(folder, model)
+    model = model.to(device, memory_format=torch.channels_last).train()
+    average, optimisers = Average(model), make_optimisers(model, recipe.rate)
+    begun = saved = time.time()
+    log: list[tuple] = []
+    for step, (pictures, rows, _) in enumerate(load_compositions(bank, words, recipe.batch, workers)):
+        minutes = before["minutes"] + (time.time() - begun) / 60
         done = minutes / recipe.minutes
         set_rate(optimisers, recipe, done, step)
         x = pictures.to(device).float() / 127.5 - 1
         columns = 16 if done > 1 - recipe.whole else recipe.window
-        loss, each = illustrator_loss(model, x, vectors[rows.to(device)], recipe, columns)
-        judged = judge_loss(judge, x, subjects.to(device), name_vectors)
-        (loss + judged).backward()
+        loss, each = illustrator_loss(model, x, words.vectors[rows.to(device)], recipe, columns)
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        for average in averages.values():
-            average.update(recipe.ema)
-        log.append((loss.item(), judged.item(), norm.item(), each.cpu()))
+        average.update(recipe.ema)
+        log.append((loss.item(), norm.item(), each.cpu()))
         if step % 20 == 19:
             report(folder, log, step, minutes, done)
             log.clear()
-        finished = done >= 1
-        if finished or time.time() - saved > 60 * recipe.checkpoint_minutes:
-            now = {"minutes": minutes, "steps": state["steps"] + step + 1}
-            now["pictures"] = state["pictures"] + (step + 1) * recipe.batch
-            save(folder, {**now, "recipe": asdict(recipe)}, averages)
-            averaged = IllustratorTransformer()
-            averaged.load_state_dict(averages["transformer"].values, strict=False)
-            sample_sheet(averaged.to(device).eval(), vectors, table, bank, folder / f"sheet_{int(minutes):04d}m.png")
+        if done >= 1 or time.time() - saved > 60 * recipe.checkpoint_minutes:
+            state = {"minutes": minutes, "steps": before["steps"] + step + 1, "recipe": asdict(recipe)}
+            state["pictures"] = before["pictures"] + (step + 1) * recipe.batch
+            checkpoint(folder, state, average, words, bank)
             saved = time.time()
-        if finished:
+        if done >= 1:
             break
 
 
 def report(folder: Path, log: list, step: int, minutes: float, done: float) -> None:
     """One line of figures: losses, and the illustrator's by noise level (quarters of sigma, low to high)."""
-    sigma, each = torch.cat([entry[3] for entry in log], -1)
+    sigma, each = torch.cat([entry[2] for entry in log], -1)
     quarters = [each[(sigma >= k / 4) & (sigma < (k + 1) / 4)].mean().item() for k in range(4)]
-    loss, judged, norm = (float(np.mean([entry[k] for entry in log])) for k in range(3))
-    line = {"step": step + 1, "minutes": round(minutes, 2), "loss": loss, "judge": judged, "norm": norm, "by_sigma": quarters}
+    loss, norm = (float(np.mean([entry[k] for entry in log])) for k in range(2))
+    line = {
+        "step": step + 1,
+        "minutes": round(minutes, 2),
+        "loss": loss,
+        "norm": norm,
+        "by_sigma": quarters,
+    }
     with (folder / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
-    print(f"{done:5.1%} step {step + 1} loss {loss:.4f} {[round(q, 3) for q in quarters]} judge {judged:.3f}", flush=True)
+    print(f"{done:5.1%} step {step + 1} loss {loss:.4f} {[round(q, 3) for q in quarters]}", flush=True)
 
 
 def main() -> None:
-    """Train the embedded illustrator and its judge."""
+    """Train the embedded illustrator."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--minutes", type=float, default=Recipe.minutes)
     parser.add_argument("--batch", type=int, default=Recipe.batch)

@@ -42,8 +42,8 @@ def make_board(subjects: tuple[str, ...] = ("rocket", "whale", "clock"), length:
         at = i * length
         cues += [Cue(2 * i, at + 1, at + 4, "Let us begin."), Cue(2 * i + 1, at + 5, at + 10, f"Behold the {subject}.")]
         candidates = tuple(
-            Candidate(f"images/talk_s{i + 1:03d}_v{k + 1}_00h00m00s_{subject}.png", 7 * i + k, 0.5 - k / 10, f"{i}{k}" * 8,
-                      {"width": 1280, "height": 720, "steps": 4})
+            Candidate(f"images/talk_s{i + 1:03d}_v{k + 1}_00h00m00s_{subject}.png", 7 * i + k, 0.5 - k / 10,
+                      f"{i}{k}" * 8, {"width": 1280, "height": 720, "steps": 4})
             for k in range(2)
         )  # fmt: skip
         scenes.append(
@@ -86,8 +86,9 @@ _scene = st.builds(
     prompt=st.none() | st.builds(Prompt, subject=_text, core=_text),
     panel=st.builds(Panel, st.none() | _placement, _tuple(_candidate), st.integers(-1, 3)),
 )  # fmt: skip
+_cue = st.builds(Cue, _frames, _seconds, _seconds, _text, _text)
 boards = st.builds(
     Storyboard, video=_video, settings=_json, scenes=_tuple(_scene), timings=_json, versions=_json, version=st.just(1),
-    captions=st.builds(Captions, _text, _text, _tuple(st.builds(Cue, _frames, _seconds, _seconds, _text, _text)), _text),
+    captions=st.builds(Captions, _text, _text, _tuple(_cue), _text),
 )  # fmt: skip
 shots = st.builds(Shot, _seconds, _seconds, _frames, _frames, _seconds, _text)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InputError
+from models.speech import Phrase, Transcript
 from tasks.caption_formats import decode_text, parse_caption_file
 from tasks.captions import find_sidecar, format_srt, format_vtt, looks_english, parse_captions, read_captions
 from tasks.probe import probe_video
-from tasks.records import Captions, Cue, SubtitleStream, Video
+from tasks.records import Cue, SubtitleStream, Video
 from tests import media_factory as factory
 
 SRT = "1\n00:00:00,500 --> 00:00:02,000\nHello there\n\n2\n00:00:02,000 --> 00:00:04,500\nGeneral remark\n"
@@ -68,16 +69,16 @@ def test_srt_round_trip(cues):
 def test_any_bytes_are_read_or_refused(data, suffix):
     try:
         cues = parse_captions(data, suffix)
-    except InputError as error:
-        assert "\n" not in str(error)
-    else:
-        assert all(cue.start < cue.end and cue.text for cue in cues)
+    except InputError:
+        return
+    assert all(cue.start < cue.end and cue.text for cue in cues)
 
 
 def test_markup_entities_and_speakers():
     vtt = (
         "WEBVTT - a talk\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nNOTE not said\n\nfirst\n"
-        "00:01.000 --> 00:02.500 line:80% align:start\n<v.loud Ann Lee>I <i>like</i> <c.x>R&amp;D</c> <00:01.500>&lt;b&gt;\n\n"
+        "00:01.000 --> 00:02.500 line:80% align:start\n"
+        "<v.loud Ann Lee>I <i>like</i> <c.x>R&amp;D</c> <00:01.500>&lt;b&gt;\n\n"
         "NOTE also not said\n\n01:00:00.000 --> 01:00:01.000\n- two\n- lines\n"
     )
     first, second = parse(vtt, ".vtt")
@@ -265,7 +266,7 @@ def test_speech_comes_last_and_gets_an_array(tmp_path):
 
     def transcribe(audio, report):
         heard.append(audio)
-        return Captions("speech", "en", (Cue(0, 0.1, 0.9, "A tone"), Cue(1, 50.0, 51.0, "Nothing")))
+        return Transcript("en", (Phrase(0.1, 0.9, "A tone"), Phrase(50.0, 51.0, "Nothing")))
 
     captions = read_captions(probe_video(factory.make_clip(tmp_path / "talk.mp4")), None, lambda: transcribe)
     assert (captions.source, captions.language, texts(captions.cues)) == ("speech", "en", ["A tone"])
@@ -279,7 +280,7 @@ def test_nothing_said(tmp_path):
     assert "pictures alone" in read_captions(silent, None, never).note
     assert "recognition is off" in read_captions(replace(silent, has_audio=True), None, None).note
     sounding = probe_video(factory.make_clip(tmp_path / "tone.mp4"))
-    captions = read_captions(sounding, None, lambda: lambda audio, report: Captions("speech", "en"))
+    captions = read_captions(sounding, None, lambda: lambda audio, report: Transcript("en"))
     assert (captions.source, captions.cues) == ("none", ())
     assert "no speech was heard" in captions.note
 

@@ -151,8 +151,11 @@ def test_out_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o555)
     for parent in tmp_path.parents[:3]:
         parent.chmod(parent.stat().st_mode | 0o055)
-    script = "from models.errors import InputError\ntry:\n  claim_folder(Path(sys.argv[1]), make_video()).__enter__()\n" \
-             "except InputError as error: print(error)"  # fmt: skip
+    script = (
+        "from models.errors import InputError\n"
+        "try: claim_folder(Path(sys.argv[1]), make_video()).__enter__()\n"
+        "except InputError as error: print(error)"
+    )
     said = as_nobody(script, str(tmp_path / "out"))
     tmp_path.chmod(0o755)
     assert "cannot be written" in said.stdout, said.stderr

@@ -5,7 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tasks.gallery import format_clock, format_gallery, write_gallery
@@ -13,8 +13,8 @@ from tasks.place import place_panels
 from tasks.records import Captions, Storyboard
 from tests.tasks.boards import boards, make_board
 
-VILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onclick='x", "</style><b>", "javascript:x", "{{7*7}}",
-        "\u202eevil\u2066", "\x00\x1b[31m", "&amp;<!--", "]]>"]  # fmt: skip
+VILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onclick='x", "</style><b>", "javascript:x",
+        "{{7*7}}", "\u202eevil\u2066", "\x00\x1b[31m", "&amp;<!--", "]]>"]  # fmt: skip
 
 
 class Reader(HTMLParser):
@@ -48,7 +48,7 @@ def test_the_page_shows_frame_words_prompt_picture_and_time(tmp_path):
         assert f"Behold the {subject}." in page.text
         assert f"{subject}, in a meadow" in page.text
         assert f"It is about a {subject}." in page.text
-    assert "on screen 0:06, for 5.0 s" in page.text
+    assert "on screen 0:08, for 5.0 s" in page.text
     assert all(attributes.get("alt") is not None for tag, attributes in page.tags if tag == "img")
 
 
@@ -92,7 +92,7 @@ def test_hostile_text_stays_text(vile):
 
 
 @given(boards)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_any_storyboard_makes_a_page(board):
     tags = [tag for tag, _ in Reader(format_gallery(board)).tags]
     assert tags.count("article") == len(board.scenes)

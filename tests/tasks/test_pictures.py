@@ -26,7 +26,11 @@ def make_pixels(seed: int = 0, height: int = 9, width: int = 16) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=50))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=50),
+)
 @settings(max_examples=25, deadline=None)
 def test_round_trip(tmp_path_factory, height, width, prompt):
     path = tmp_path_factory.mktemp("png") / "a.png"
@@ -83,7 +87,9 @@ def test_a_flipped_byte_is_seen(tmp_path):
     assert not is_whole(path, "d")
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8)])
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8)]
+)
 def test_only_rgb_bytes(pixels):
     with pytest.raises(ValueError, match="uint8"):
         format_picture(pixels, {})

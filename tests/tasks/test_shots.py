@@ -120,7 +120,7 @@ def test_shots_of_an_uneven_file_have_its_time_stamps(tmp_path):
     drop = ("-vf", "select='lt(n,20)+not(mod(n,3))'", "-fps_mode", "passthrough")
     video = probe_video(factory.write_frames(tmp_path / "film.mkv", film, 25, *drop))
     assert video.variable_rate
-    first, second = find_shots(video, tmp_path)
+    _, second = find_shots(video, tmp_path)
     assert second.start == pytest.approx(30 / 25, abs=0.002)
 
 

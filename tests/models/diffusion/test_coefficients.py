@@ -1,11 +1,14 @@
 """`--correction` texts, the paper's schedules and calibration files."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.diffusion.bands import Bands, Transform
 from models.diffusion.coefficients import (
     PaperSchedule,
     Table,
@@ -14,7 +17,6 @@ from models.diffusion.coefficients import (
     parse_correction,
     parse_table,
 )
-from models.diffusion.correction import Bands, Transform
 from models.errors import InputError
 
 SIGMAS = (10.0, 5.0, 1.0, 0.0)
@@ -48,7 +50,7 @@ def test_schedules_follow_the_published_code():
     [
         ("", "unknown correction"),
         ("on", "unknown correction 'on'"),
-        ("auto", "unknown correction"),  # settled by the drawer, which knows the model
+        ("auto", "the drawer's to settle"),
         ("lower:low=1", "unknown correction"),
         ("low", "needs low"),
         ("double:low=0.05", "needs high"),
@@ -144,3 +146,14 @@ def test_find_calibration_needs_the_very_key(tmp_path):
     assert find_calibration(tmp_path, {"weights": "abd"}) is None
     assert find_calibration(tmp_path, {"weights": "abc", "steps": "4"}) is None
     assert parse_correction(str(tmp_path / "one.json")).bands == a_table().bands
+
+
+def test_options_and_requests_are_torch_free():
+    code = """
+import sys
+from models.diffusion.coefficients import parse_correction
+from models.diffusion.request import DrawRequest
+parse_correction("low:low=0.05,wavelet=db4")
+assert not {"torch", "diffusers", "prefect"} & set(sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.diffusion.correction import HAAR, Bands, Transform, correct
+from models.diffusion.bands import HAAR, Bands, Transform
+from models.diffusion.correction import correct
 from models.errors import InputError
 
 DOUBLE = Bands(0.3, -0.2, -0.2, -0.2)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from models.diffusion.bands import Bands
 from models.diffusion.coefficients import Table, format_table
-from models.diffusion.correction import Bands
 from models.diffusion.draw import Drawer, load_drawer
-from models.diffusion.loading import digest_folder, make_scheduler, pick_dtype
+from models.diffusion.loading import Loaded, digest_folder, make_scheduler, pick_dtype
 from models.diffusion.request import DrawRequest
 from models.errors import InputError, SceneError, SetupError
 from models.profiles import Profile, load_profile
@@ -204,6 +204,47 @@ def test_schedulers_that_do_not_fit(folder):
 def test_dtype():
     assert pick_dtype("float16", "cpu") is torch.float16
     assert pick_dtype("auto", "cpu") in (torch.float32, torch.bfloat16)
+
+
+@pytest.fixture(scope="module")
+def embedded(need_weight) -> Drawer:
+    """The embedded pipeline around a network of one small layer with random weights."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+    from transformers import AutoModel, AutoTokenizer
+
+    from models.illustrator.network import IllustratorTransformer
+    from models.illustrator.pipeline import IllustratorPipeline
+
+    sentences = need_weight("minilm-l6")
+    torch.manual_seed(0)
+    network = IllustratorTransformer(dim=24, depth=1, heads=2, bottleneck=12, finish_width=8).eval()
+    for parameter in network.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    pipe = IllustratorPipeline(
+        network,
+        FlowMatchEulerDiscreteScheduler(shift=2.0),
+        AutoModel.from_pretrained(sentences, dtype="float32", use_safetensors=True).eval(),
+        AutoTokenizer.from_pretrained(sentences),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return Drawer(load_profile("embedded"), Loaded(pipe, "weights", "float32", "cpu"))
+
+
+def test_the_embedded_illustrator(embedded, tmp_path):
+    """Its native size, scaled up; the composer's sketch or a given one; corrected like any other."""
+    prompt = Prompt(subject="rocket", setting="a starry sky", style="flat illustration")
+    request = a_request(prompt=prompt, width=640, height=360, steps=2, guidance=2.0)
+    first = embedded(request)
+    assert first.shape == (360, 640, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(embedded(request), first)
+    Image.new("RGB", (64, 36), "red").save(tmp_path / "sketch.png")
+    changes = ({"sketch": str(tmp_path / "sketch.png")}, {"correction": DOUBLE}, {"seed": 6})
+    for change in changes:
+        assert not np.array_equal(embedded(replace(request, **change)), first)
+    (tmp_path / "sketch.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        embedded(replace(request, sketch=str(tmp_path / "sketch.png")))
 
 
 def test_five_lines_on_any_pipeline(tmp_path):

@@ -19,8 +19,8 @@ from diffusers import (
 )
 
 from models.diffusion import disable, enable
+from models.diffusion.bands import Bands, Transform
 from models.diffusion.coefficients import PaperSchedule, Table
-from models.diffusion.correction import Bands, Transform
 from models.diffusion.schedulers import check_watched, is_armed, watch
 from models.errors import InputError, SceneError
 

@@ -299,7 +299,7 @@ def test_dtype_is_that_of_the_plain_step(name, sample_dtype, output_dtype):
 @pytest.mark.parametrize("name", ["UniPCMultistepScheduler", "SASolverScheduler"])
 def test_a_learned_variance_is_left_as_it_is(name):
     """Twice the channels: the mean half is shifted, the other passes."""
-    from models.diffusion.correction import HAAR, Bands
+    from models.diffusion.bands import HAAR, Bands
     from models.diffusion.sites import Level, shift_output
 
     x, output = start(), torch.cat([start(1), start(2)], dim=1)

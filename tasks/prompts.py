@@ -1,0 +1,147 @@
+"""From a scene's summary to a structured prompt: a boiled-down core, and one control after the other by plain rules.
+
+Everything that is added to what the scene says stands here, in tables that can be read; there are no other style
+words anywhere. Palette and style are the series' look and stay the same for every scene; shot type, angle, lens and
+lighting vary with the scene.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from models.prompt import CONTROLS, PALETTES, SETTINGS, STYLES, Prompt, format_core, format_full
+from tasks.concepts import Embed, embed_names, list_words
+from tasks.records import Scene, Summary
+
+#: Where nothing tells the setting, one of these, by the scene.
+PLAIN_SETTINGS = SETTINGS[:2]
+#: Where the mood tells nothing: shots in the order in which an editor would vary them, by the scene.
+NEUTRAL_SHOTS = ("medium shot", "close-up", "medium shot", "wide shot")
+NEUTRAL_ANGLES = ("eye level", "eye level", "low angle", "eye level", "high angle")
+LENS_OF_SHOT = {"close-up": "shallow focus", "wide shot": "wide-angle lens", "medium shot": "standard lens"}
+
+ANGLE_OF_MOOD = {"hopeful": "low angle", "tense": "dutch angle", "sad": "high angle", "energetic": "low angle"}
+LIGHT_OF_MOOD = {
+    "hopeful": "warm evening light", "tense": "cool light", "sad": "cool light", "calm": "soft daylight",
+    "dark": "night", "energetic": "soft daylight", "playful": "soft daylight",
+}  # fmt: skip
+LIGHT_OF_SETTING = {"a starry sky": "night", "a stage": "spotlight"}
+#: What is said about the light goes before the mood.
+LIGHT_WORDS = {
+    "night": ("night", "midnight", "moon", "stars", "dark", "darkness"),
+    "warm evening light": ("evening", "sunset", "dusk", "dawn", "sunrise", "candle"),
+    "cool light": ("winter", "ice", "cold", "snow", "frost"),
+}
+#: A large second subject is what the first stands before; any other is beside it.
+LARGE = frozenset(
+    "house mountain castle factory tree office building hospital school church city tower volcano".split()
+)
+#: What hangs in the sky is drawn above a second subject.
+IN_THE_SKY = frozenset("sun moon star cloud rainbow airplane helicopter bird eagle satellite balloon planet".split())
+
+
+class Drawable(Protocol):
+    """What a drawing model knows, as `models.illustrator.vocabulary.Vocabulary`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The user's choices for all pictures of a run; empty text leaves a control to the rules."""
+
+    palette: str = PALETTES[0]
+    style: str = STYLES[0]
+    setting: str = ""
+    shot_type: str = ""
+    camera_angle: str = ""
+    lens: str = ""
+    lighting: str = ""
+    negative: str = ""
+
+
+def write_prompt(
+    summary: Summary, scene: Scene, look: Look = Look(), vocabulary: Drawable | None = None, embed: Embed | None = None
+) -> Prompt:
+    """The prompt of one scene.
+
+    With a `vocabulary` (the embedded model's) subjects and setting are its nearest words; without one
+    (Hub models) they stay as the summary has them.
+    """
+    subjects = [_fit(name, vocabulary, embed) for name in _list_subjects(summary)]
+    second = subjects[1] if len(subjects) > 1 and subjects[1] != subjects[0] else ""
+    shot = look.shot_type or _choose_shot(scene, second)
+    setting = look.setting or summary.setting or _vary(scene, "setting", PLAIN_SETTINGS)
+    prompt = Prompt(
+        subject=subjects[0],
+        relation=_relate(subjects[0], second) if second else "",
+        setting=_fit_setting(setting, vocabulary, embed),
+        shot_type=shot,
+        camera_angle=look.camera_angle
+        or ANGLE_OF_MOOD.get(summary.mood, "")
+        or _vary(scene, "camera_angle", NEUTRAL_ANGLES),
+        lens=look.lens or LENS_OF_SHOT.get(shot, CONTROLS["lens"][0]),
+        lighting=look.lighting or _choose_light(summary),
+        palette=look.palette or PALETTES[0],
+        style=look.style or STYLES[0],
+        negative=look.negative,
+    )
+    prompt = replace(prompt, core=format_core(prompt))
+    return replace(prompt, full=format_full(prompt))
+
+
+def _list_subjects(summary: Summary) -> list[str]:
+    """The first subject (or the stand-in), and a second one only where gist or claim names it."""
+    if not summary.subjects:
+        return [summary.metaphor or "picture frame"]
+    first, *others = summary.subjects
+    told = {word.rstrip("s") for word in list_words(f"{summary.gist} {summary.claim}")}
+    named = [name for name in others if list_words(name) and list_words(name)[-1].rstrip("s") in told]
+    return [first, *named[:1]]
+
+
+def _fit(name: str, vocabulary: Drawable | None, embed: Embed | None) -> str:
+    """`name` itself where the drawing model knows it, else the concept nearest in meaning."""
+    if vocabulary is None or name in vocabulary.names:
+        return name
+    if name.lower() in vocabulary.names or embed is None:
+        return name.lower()
+    return vocabulary.names[int((embed_names(embed, vocabulary.names) @ embed([name])[0]).argmax())]
+
+
+def _fit_setting(setting: str, vocabulary: Drawable | None, embed: Embed | None) -> str:
+    if vocabulary is None or setting in SETTINGS or embed is None:
+        return setting
+    return SETTINGS[int((embed_names(embed, SETTINGS) @ embed([setting])[0]).argmax())]
+
+
+def _relate(first: str, second: str) -> str:
+    """One of the relations that the embedded model has been trained on, and the second subject."""
+    if set(list_words(first)) & IN_THE_SKY:
+        return f"above {_article(second)}"
+    return f"{'in front of' if set(list_words(second)) & LARGE else 'beside'} {_article(second)}"
+
+
+def _article(noun: str) -> str:
+    plural = noun.endswith("s") and not noun.endswith("ss")
+    return noun if plural else f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _choose_shot(scene: Scene, second: str) -> str:
+    """Two subjects need room; otherwise the scene's turn."""
+    return "medium shot" if second else _vary(scene, "shot_type", NEUTRAL_SHOTS)
+
+
+def _choose_light(summary: Summary) -> str:
+    words = set(list_words(f"{summary.gist} {' '.join(summary.subjects)}"))
+    for light, signs in LIGHT_WORDS.items():
+        if words & set(signs):
+            return light
+    return LIGHT_OF_SETTING.get(summary.setting) or LIGHT_OF_MOOD.get(summary.mood) or CONTROLS["lighting"][0]
+
+
+def _vary(scene: Scene, control: str, choices: Sequence[str]) -> str:
+    """A choice that depends on nothing but the scene's id and the control, so that a rerun makes it again."""
+    digest = hashlib.sha256(f"{scene.id}/{control}".encode()).digest()
+    return choices[digest[0] % len(choices)]
