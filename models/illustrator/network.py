@@ -17,6 +17,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
+SPREAD = 0.5  # standard deviation of pictures in -1..1
 MIN_SIGMA = 0.05  # below it v = (x_t - x0) / sigma would magnify rounding; also the floor of the training loss
 
 
@@ -25,6 +26,17 @@ def timestep_features(sigma: torch.Tensor, width: int) -> torch.Tensor:
     frequencies = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=sigma.device) / (width // 2))
     angles = 1000 * sigma.float()[:, None] * frequencies
     return torch.cat((angles.cos(), angles.sin()), -1)
+
+
+def preconditioning(sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much of the noisy picture is kept, and how far the convolutions may correct it; each (B, 1, 1, 1).
+
+    Karras et al. 2022 (table 1, c_skip and c_out) for x = (1 - sigma) x0 + sigma noise: near the end x is nearly clean
+    and is kept, its noise taken away; at the beginning nothing of it is. The reach is 1 at sigma = 1.
+    """
+    spread, signal = SPREAD**2, (1 - sigma) ** 2 * SPREAD**2
+    keep = (1 - sigma) * spread / (signal + sigma**2)
+    return keep[:, None, None, None], (sigma / (signal + sigma**2).sqrt())[:, None, None, None]
 
 
 def to_patches(picture: torch.Tensor, edge: int) -> torch.Tensor:
@@ -103,7 +115,7 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self, height: int = 180, width: int = 320, patch: int = 20, dim: int = 384, depth: int = 8, heads: int = 6,
-        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 10, finish_width: int = 64,
+        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 10, finish_width: int = 96,
     ) -> None:  # fmt: skip
         super().__init__()
         rows, columns, cells = height // patch, width // patch, (patch // cell) ** 2
@@ -158,7 +170,10 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         coarse = F.pixel_unshuffle(to_picture(self.out(tokens), rows, edge), 4)  # (B, 48, H/4, W/4)
         guide = F.pixel_unshuffle(F.interpolate(sketch, x.shape[-2:], mode="bilinear"), 4)
         noisy = F.pixel_unshuffle(x, 4)
-        return F.pixel_shuffle(coarse + self.finish(coarse, noisy, guide, condition), 4)
+        keep, reach = preconditioning(sigma)
+        rest = 1 - keep * (1 - sigma)[:, None, None, None]  # what the kept share of x leaves open of the clean picture
+        clean = keep * noisy + rest * coarse + reach * self.finish(coarse, noisy, guide, condition)
+        return F.pixel_shuffle(clean, 4)
 
     def forward(
         self,

@@ -44,7 +44,7 @@ class Recipe:
     silent: float = 0.1  # share of pictures whose words are all dropped, for guidance
     forget: float = 0.08  # share of single phrases dropped, so that short prompts work
     no_sketch: float = 0.08  # share of pictures drawn from text alone
-    whole: float = 0.3  # last share of the time, spent on whole pictures
+    whole: float = 0.25  # last share of the time, spent on whole pictures
     window: int = 8  # patch columns of a picture (16) that are seen before that
     checkpoint_minutes: float = 10.0
     size: int = 192  # px at which drawings are rendered
