@@ -47,6 +47,13 @@ class Prompt:
     full: str = ""  # core and every further component, as the model gets it
 
 
+#: Settings that one is not "in".
+PREPOSITIONS = {
+    "a plain background": "on", "a gradient background": "on", "a city street": "on", "a stage": "on",
+    "a seaside": "at",
+}  # fmt: skip
+
+
 def format_core(prompt: Prompt) -> str:
     """The boiled-down prompt: subject and, where there is one, its relation."""
     return f"{prompt.subject} {prompt.relation}".strip()
@@ -54,6 +61,6 @@ def format_core(prompt: Prompt) -> str:
 
 def format_full(prompt: Prompt) -> str:
     """The embedded model's grammar: `subject [relation], in SETTING, SHOT, ANGLE, LENS, LIGHT, PALETTE, STYLE`."""
-    setting = f"in {prompt.setting}" if prompt.setting else ""
+    setting = f"{PREPOSITIONS.get(prompt.setting, 'in')} {prompt.setting}" if prompt.setting else ""
     parts = [format_core(prompt), setting, *(getattr(prompt, name) for name in CONTROLS)]
     return ", ".join(part for part in parts if part)

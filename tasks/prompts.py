@@ -17,7 +17,7 @@ from tasks.records import Scene, Summary
 #: Where nothing tells the setting, one of these, by the scene.
 PLAIN_SETTINGS = SETTINGS[:2]
 #: Where the mood tells nothing: shots in the order in which an editor would vary them, by the scene.
-NEUTRAL_SHOTS = ("medium shot", "close-up", "medium shot", "wide shot")
+NEUTRAL_SHOTS = ("medium shot", "close-up")  # a wide shot shows too little of its subject in four seconds
 NEUTRAL_ANGLES = ("eye level", "eye level", "low angle", "eye level", "high angle")
 LENS_OF_SHOT = {"close-up": "shallow focus", "wide shot": "wide-angle lens", "medium shot": "standard lens"}
 

@@ -61,7 +61,7 @@ def bare(phrase: str) -> str:
 def read_phrases(prompt: Prompt) -> tuple[str, ...]:
     """The prompt's words by slot, "" where it is silent; length is len(SLOTS)."""
     relation, other = split_relation(prompt.relation)
-    setting = re.sub(r"^in\s+", "", prompt.setting)
+    setting = re.sub(r"^(in|on|at)\s+", "", prompt.setting)
     return (bare(prompt.subject), relation, other, setting, *(getattr(prompt, name) for name in CONTROLS))
 
 
@@ -70,7 +70,7 @@ def parse_full(text: str) -> Prompt:
     subject, values, rest = "", {}, []
     for number, part in enumerate(piece.strip() for piece in text.split(",")):
         control = next((name for name, words in CONTROLS.items() if part in words), None)
-        place = re.sub(r"^in\s+", "", part)
+        place = re.sub(r"^(in|on|at)\s+", "", part)
         if control:
             values[control] = part
         elif number and place in SETTINGS:

@@ -18,6 +18,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 SPREAD = 0.5  # standard deviation of pictures in -1..1
+DETAIL = 0.15  # what a coarse picture typically lacks, in the same unit
 MIN_SIGMA = 0.05  # below it v = (x_t - x0) / sigma would magnify rounding; also the floor of the training loss
 
 
@@ -29,14 +30,13 @@ def timestep_features(sigma: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def preconditioning(sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """How much of the noisy picture is kept, and how far the convolutions may correct it; each (B, 1, 1, 1).
+    """How much of the noisy picture is kept, and how far the convolutions may correct it.
 
     Karras et al. 2022 (table 1, c_skip and c_out) for x = (1 - sigma) x0 + sigma noise: near the end x is nearly clean
     and is kept, its noise taken away; at the beginning nothing of it is. The reach is 1 at sigma = 1.
     """
-    spread, signal = SPREAD**2, (1 - sigma) ** 2 * SPREAD**2
-    keep = (1 - sigma) * spread / (signal + sigma**2)
-    return keep[:, None, None, None], (sigma / (signal + sigma**2).sqrt())[:, None, None, None]
+    variance = (1 - sigma) ** 2 * SPREAD**2 + sigma**2
+    return (1 - sigma) * SPREAD**2 / variance, sigma / variance.sqrt()
 
 
 def to_patches(picture: torch.Tensor, edge: int) -> torch.Tensor:
@@ -81,10 +81,10 @@ class Block(nn.Module):
 
 
 class Finish(nn.Module):
-    """Convolutions over cells of 4x4 px: the coarse picture, the noisy one and the sketch -> a correction.
+    """Convolutions over cells of 4x4 px: the coarse picture, what the noisy one differs from it, the sketch.
 
-    The noisy picture also has a straight way to the last layer, weighed by the noise level: near the end it is nearly
-    clean, and what is fine in it would not fit through the transformer's narrow entrance.
+    The difference also has a straight way to the last layer, weighed by the noise level, which begins by taking half
+    of it away: what is fine in it would not fit through the transformer's narrow entrance.
     """
 
     def __init__(self, cells: int, width: int, condition: int) -> None:
@@ -96,17 +96,29 @@ class Finish(nn.Module):
         self.sizes = (width, width, cells)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+        self.last.weight.data[:, width:, 1, 1] = -0.5 * torch.eye(cells)
 
     def forward(
-        self, coarse: torch.Tensor, noisy: torch.Tensor, sketch: torch.Tensor, condition: torch.Tensor
+        self,
+        coarse: torch.Tensor,
+        noisy: torch.Tensor,
+        sketch: torch.Tensor,
+        sigma: torch.Tensor,
+        condition: torch.Tensor,
     ) -> torch.Tensor:
-        """Pictures as cells (B, 48, H/4, W/4) -> a correction of the same shape."""
+        """Pictures as cells (B, 48, H/4, W/4), sigma (B, 1, 1, 1) -> the clean picture as cells."""
+        keep, reach = preconditioning(sigma)
+        spread = (sigma**2 + DETAIL**2).sqrt()
+        difference = (noisy - (1 - sigma) * coarse) / spread  # noise and missing detail, at about unit size
         shift, scale, skip = self.modulate(condition)[..., None, None].split(self.sizes, 1)
-        x = torch.cat((coarse, noisy, sketch), 1).contiguous(memory_format=torch.channels_last)
+        x = torch.cat((coarse, difference, sketch), 1).contiguous(memory_format=torch.channels_last)
         x = F.silu(self.first(x) * (1 + scale) + shift)
         for layer in self.middle:
             x = x + F.silu(layer(x))
-        return self.last(torch.cat((x, noisy * (1 + skip)), 1))
+        # Weighed so that a last layer of -1 on this way would give back the coarse picture at every noise level.
+        straight = difference * (keep * spread / reach) * (1 + skip)
+        rest = 1 - keep * (1 - sigma)  # what the kept share of the noisy picture leaves open of the clean one
+        return keep * noisy + rest * coarse + reach * self.last(torch.cat((x, straight), 1))
 
 
 class IllustratorTransformer(ModelMixin, ConfigMixin):
@@ -169,11 +181,8 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         tokens = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
         coarse = F.pixel_unshuffle(to_picture(self.out(tokens), rows, edge), 4)  # (B, 48, H/4, W/4)
         guide = F.pixel_unshuffle(F.interpolate(sketch, x.shape[-2:], mode="bilinear"), 4)
-        noisy = F.pixel_unshuffle(x, 4)
-        keep, reach = preconditioning(sigma)
-        rest = 1 - keep * (1 - sigma)[:, None, None, None]  # what the kept share of x leaves open of the clean picture
-        clean = keep * noisy + rest * coarse + reach * self.finish(coarse, noisy, guide, condition)
-        return F.pixel_shuffle(clean, 4)
+        level = sigma[:, None, None, None].to(x.dtype)
+        return F.pixel_shuffle(self.finish(coarse, F.pixel_unshuffle(x, 4), guide, level, condition), 4)
 
     def forward(
         self,

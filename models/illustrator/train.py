@@ -104,18 +104,20 @@ def known_phrases(names: list[str]) -> list[str]:
 
 
 def make_optimisers(model: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices (it learns more from each of the few steps that a CPU affords), AdamW else."""
-    matrices = [
-        p for name, p in model.named_parameters() if name.startswith("blocks") and p.ndim == 2 and "table" not in name
-    ]
+    """Muon for the blocks' matrices (it learns more from each of the few steps that a CPU affords), AdamW else.
+
+    A group's `share` scales the common rate: the convolutions have farther to go, their weights being of size one.
+    """
+    named = list(model.named_parameters())
+    matrices = [p for n, p in named if n.startswith("blocks") and p.ndim == 2 and "table" not in n]
     chosen = {id(p) for p in matrices}
+    finish = [p for n, p in named if n.startswith("finish")]
+    chosen |= {id(p) for p in finish}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    adam = torch.optim.AdamW(rest, rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
-    return (
-        [adam, torch.optim.Muon(matrices, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")]
-        if matrices
-        else [adam]
-    )
+    groups = [{"params": rest, "share": 1.0}, {"params": finish, "share": 3.0}]
+    adam = torch.optim.AdamW(groups, rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
+    muon = [{"params": matrices, "share": 1.0}]
+    return [adam, torch.optim.Muon(muon, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")]
 
 
 def windows(
@@ -240,7 +242,7 @@ def set_rate(optimisers: list[torch.optim.Optimizer], recipe: Recipe, done: floa
     rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * max(1 - done, 0.02)
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
 
 
 def load_words(bank: Bank, device: str) -> Words:
