@@ -44,11 +44,22 @@ def reopen_desk(folder: Path, options: Options, video: Video | None) -> Iterator
             yield desk, board
 
 
+class _Noting(logging.Handler):
+    """Hands each message of warning or above to `note`."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the message."""
+        self.note(record.getMessage())
+
+
 @contextmanager
 def collect_warnings(note: Callable[[str], None]) -> Iterator[None]:
     """What our own modules warn of goes to the run's notes and not to the screen."""
-    logger, handler = logging.getLogger("models"), logging.Handler(logging.WARNING)
-    handler.emit = lambda record: note(record.getMessage())
+    logger, handler = logging.getLogger("models"), _Noting(note)
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
     try:

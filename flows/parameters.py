@@ -8,8 +8,6 @@ import click
 
 from models.errors import InputError
 
-#: Modes of a correction that have no default coefficients; the full grammar is `models.diffusion.coefficients`.
-MODES = ("pixel", "low", "high", "double", "bands")
 SIDES = (64, 4096)  # px that a finished picture's sides may have
 
 
@@ -41,22 +39,21 @@ class Size(click.ParamType):
 
 
 class Correction(click.ParamType):
-    """`auto`, `off`, a calibration file or `MODE:coefficients`."""
+    """`auto`, `off`, a calibration file or `MODE:coefficients`; the grammar is `models.diffusion.coefficients`."""
 
     name = "CORRECTION"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value).strip()
-        mode = text.split(":")[0]
-        if text in MODES:
-            self.fail(f"{text} has no default coefficients: give them, as in double:low=0.05,high=0.01", param, ctx)
-        if text.endswith(".json"):
-            if not os.path.isfile(text):
-                self.fail(f"there is no calibration file {text!r}", param, ctx)
-            return os.path.abspath(text)
-        if text not in ("auto", "off") and mode not in MODES:
-            self.fail(f"{text!r} is none of auto, off, FILE.json, {'|'.join(MODES)}:...", param, ctx)
-        return text
+        if text == "auto":  # for the drawing model to settle
+            return text
+        from models.diffusion.coefficients import parse_correction
+
+        try:
+            parse_correction(text)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        return os.path.abspath(text) if text.endswith(".json") else text
 
 
 SCENES, SIZE, CORRECTION = Scenes(), Size(), Correction()

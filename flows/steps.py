@@ -16,7 +16,8 @@ from prefect.cache_policies import NO_CACHE
 from flows.early import probe_early
 from tasks import draw, output, stages
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Seconds spent inside each step by the present run; what a flow takes beyond their sum is Prefect's.
 SECONDS: dict[str, float] = defaultdict(float)
@@ -38,7 +39,7 @@ def timed(name: str, function: Callable[P, R]) -> Callable[P, R]:
 
 def as_step(name: str, function: Callable[P, R]) -> Callable[P, R]:
     """`function` as a Prefect task of that name."""
-    return task(timed(name, function), name=name, cache_policy=NO_CACHE, persist_result=False)
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(timed(name, function))
 
 
 probe_video = as_step("probe", probe_early)

@@ -1,10 +1,10 @@
 """The errors that a user can meet, each one clear line: what failed, the value got, what to do.
 
-    BrollError
-    ├── InputError      a file, caption or option given by the user cannot be used   (exit code 2)
-    ├── SetupError      something is missing on this machine: weights, a program     (exit code 2)
-    ├── DecodeError     a media tool gave up; `stderr` keeps its last words           (exit code 2)
-    └── SceneError      one scene failed, the others go on                            (exit code 3)
+BrollError
+├── InputError      a file, caption or option given by the user cannot be used   (exit code 2)
+├── SetupError      something is missing on this machine: weights, a program     (exit code 2)
+├── DecodeError     a media tool gave up; `stderr` keeps its last words           (exit code 2)
+└── SceneError      one scene failed, the others go on                            (exit code 3)
 """
 
 

@@ -17,7 +17,7 @@ HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "model.bi
 
 @cache
 def transcriber(profile: Profile) -> Any:
-    """`models.speech`: audio (n,) float32 mono 16 kHz -> Captions; None where the profile has no recogniser."""
+    """`models.speech`: audio (n,) float32 mono 16 kHz -> Transcript; None where the profile has no recogniser."""
     if not profile.speech:
         return None
     from models.speech import load_transcriber

@@ -7,6 +7,7 @@ and its PIL image processor, and the video part is left empty.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,9 @@ def _build_processor(model_id: str, revision: str | None):
     if type(config) not in PROCESSOR_MAPPING:
         raise ValueError(f"no processor is known for models of type {config.model_type!r}")
 
-    class StillsProcessor(PROCESSOR_MAPPING[type(config)]):
+    family: Any = PROCESSOR_MAPPING[type(config)]
+
+    class StillsProcessor(family):
         """The family's own processor, content without its video part."""
 
         def check_argument_for_proper_class(self, argument_name, argument):

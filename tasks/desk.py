@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from models.profiles import Profile
-from tasks.records import Captions, Video
+from models.speech import Transcribe
+from tasks.records import Video
 
 #: (stage, done, total): how far a stage has come, in units of its own.
 Report = Callable[[str, float, float], None]
@@ -56,7 +57,7 @@ class Settings:
 class Toolbox:
     """The models, each behind a call that loads it when it is first needed, and what they are."""
 
-    transcribe: Callable[[], Callable[..., Captions]]
+    transcribe: Callable[[], Transcribe]
     embed: Callable[[], Callable[[Sequence[str]], np.ndarray]]
     describe: Callable[[], Any]  # -> tasks.describe.DescribeTools
     vocabulary: Callable[[], Any]  # what the drawing model can draw; None: anything

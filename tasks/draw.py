@@ -8,11 +8,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from models.diffusion.request import DrawRequest
 from models.errors import SceneError
+from models.prompt import Prompt
 from tasks.desk import Desk
 from tasks.folder import locate, name_still, save_board
 from tasks.judge import choose_best, judge_candidates
@@ -61,7 +64,7 @@ def draw_candidates(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
         return board
     plans = plan_candidates(desk, scene)
     for plan in plans:
-        board = attempt(desk, board, f"draw {scene_id}", lambda b=board, p=plan: _ensure(desk, b, scene_id, p))
+        board = attempt(desk, board, f"draw {scene_id}", partial(_ensure, desk, board, scene_id, plan))
         _report(desk, len(plans), len(board.scenes))
         if find_scene(board, scene_id).state == "failed":
             return board
@@ -82,7 +85,7 @@ def choose_candidate(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard
 
 def _judge(desk: Desk, board: Storyboard, scene: Scene, current: tuple[Candidate, ...]) -> Storyboard:
     pictures = [read_picture(locate(desk.folder, candidate.image)) for candidate in current]
-    verdicts = judge_candidates(pictures, read_keyframe(desk, scene), scene.prompt, desk.tools.judge())
+    verdicts = judge_candidates(pictures, read_keyframe(desk, scene), _prompt(scene), desk.tools.judge())
     judged = tuple(replace(c, score=v.score, note=v.note) for c, v in zip(current, verdicts, strict=True))
     best = choose_best(verdicts)
     if best < 0:
@@ -112,10 +115,8 @@ def _ensure(desk: Desk, board: Storyboard, scene_id: str, plan: Plan) -> Storybo
 
 def _draw(desk: Desk, scene: Scene, candidate: Candidate) -> tuple[np.ndarray, dict[str, str]]:
     """A picture's pixels and notes."""
-    from models.diffusion.request import DrawRequest  # here: its package loads torch, which a rerun can do without
-
     s, draw = desk.settings, desk.tools.draw()
-    request = DrawRequest(scene.prompt, candidate.seed, s.width, s.height, s.steps, s.guidance, s.correction)
+    request = DrawRequest(_prompt(scene), candidate.seed, s.width, s.height, s.steps, s.guidance, s.correction)
     pixels = draw(request)
     if pixels.shape != (s.height, s.width, 3):
         raise SceneError(f"the model drew {pixels.shape}, asked for were {(s.height, s.width, 3)}")
@@ -134,9 +135,9 @@ def _name_correction(draw: Callable, request: Any) -> str:
 
 
 def _describe_candidate(desk: Desk, scene: Scene, plan: Plan) -> Candidate:
-    s, names = desk.settings, desk.tools.names
+    s, names, prompt = desk.settings, desk.tools.names, _prompt(scene)
     settings = {
-        "prompt": scene.prompt.full or scene.prompt.core or scene.prompt.subject,
+        "prompt": prompt.full or prompt.core or prompt.subject,
         "model": names["drawing"],
         "sampler": names["sampler"],
         "correction": s.correction,
@@ -148,11 +149,18 @@ def _describe_candidate(desk: Desk, scene: Scene, plan: Plan) -> Candidate:
     return Candidate(f"images/{_name(desk, scene, plan)}", plan.seed, 0.0, plan.digest, settings)
 
 
+def _prompt(scene: Scene) -> Prompt:
+    """What the scene's pictures show; SceneError where a storyboard calls a scene drawn that has no prompt."""
+    if scene.prompt is None:
+        raise SceneError("it has no prompt: make its storyboard again")
+    return scene.prompt
+
+
 def _name(desk: Desk, scene: Scene, plan: Plan) -> str:
     """The picture's file name; its version number is one that no other picture of the scene bears."""
     taken = {int(found[1]) for c in scene.panel.candidates if (found := re.search(r"_v(\d{1,9})_", c.image))}
     number = plan.number + 1 if plan.number + 1 not in taken else max(taken) + 1
-    return name_still(desk.folder.name, scene.id, number, scene.start, scene.prompt.subject)
+    return name_still(desk.folder.name, scene.id, number, scene.start, _prompt(scene).subject)
 
 
 def _notes(desk: Desk, scene: Scene, candidate: Candidate, correction: str) -> dict[str, str]:
@@ -161,7 +169,7 @@ def _notes(desk: Desk, scene: Scene, candidate: Candidate, correction: str) -> d
     return {
         "software": "broll",
         **{name: str(value) for name, value in settings.items() if name not in ("width", "height")},
-        "negative": scene.prompt.negative,
+        "negative": _prompt(scene).negative,
         "seed": str(candidate.seed),
         "scene": scene.id,
         "source": f"{desk.folder.name} {scene.keyframe} at {scene.keyframe_time:.3f} s",

@@ -135,13 +135,14 @@ def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
 def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
     """The structured prompt of one scene; a scene that could not be described has none."""
     scene = find_scene(board, scene_id)
-    if scene.summary is None:
+    summary = scene.summary
+    if summary is None:
         return board
     look, names = Look(), desk.tools.names
-    key = _key("prompt", scene.id, scene.start, scene.end, scene.summary, look, names["sentences"], names["vocabulary"])
+    key = _key("prompt", scene.id, scene.start, scene.end, summary, look, names["sentences"], names["vocabulary"])
 
     def compute() -> Storyboard:
-        prompt = write_prompt(scene.summary, scene, look, desk.tools.vocabulary(), desk.tools.embed())
+        prompt = write_prompt(summary, scene, look, desk.tools.vocabulary(), desk.tools.embed())
         return put_scene(board, replace(scene, prompt=prompt, state="prompted", error=""))
 
     step = f"prompt {scene_id}"

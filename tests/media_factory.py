@@ -17,7 +17,7 @@ TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=16000")
 def run(*arguments: object) -> None:
     """ffmpeg with these arguments; fails loudly."""
     command = [ffmpeg_program(), "-v", "error", "-y", "-nostdin", *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 
 def make_clip(path: Path, seconds: float = 1.0, rate: str = "25", size: str = "160x90", sound: bool = True) -> Path:
@@ -70,7 +70,7 @@ def write_frames(path: Path, frames: Iterable[np.ndarray], rate: Fraction | int 
         child.stdin.write(first.tobytes())
         for frame in frames:
             child.stdin.write(frame.tobytes())
-    assert child.wait() == 0
+    assert child.wait(timeout=120) == 0
     return path
 
 

@@ -31,7 +31,7 @@ def run_pytest(folder: Path, text: str, **environment: str) -> str:
     (folder / "test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "test_it.py"]
     variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "BROLL_CACHE": str(folder), **environment}
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
     return done.stdout.splitlines()[-1]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from flows.doctor import _processor_name
+from flows.doctor import processor_name
 from models.diffusion.request import DrawRequest
 from models.profiles import EMBEDDED, load_profile
 from models.prompt import CONTROLS, SETTINGS, Prompt
@@ -61,7 +61,7 @@ def measure() -> tuple[dict[str, Any], Image.Image]:
         pictures.append(draw(request))
         seconds.append(time.perf_counter() - began)
     figures = {
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "prompts": len(SUBJECTS),
         "size": f"{SIZE[0]}x{SIZE[1]}",
         "steps": load_profile(EMBEDDED).steps,

@@ -26,7 +26,7 @@ CALIBRATIONS = Path(__file__).with_name("calibrations")
 #: Latents of 8 px and patches of 2 latents: what every pipeline family can draw at; what is too much is cropped.
 SIZE_STEP = 16
 
-SKETCH_SIZE = (32, 18)  # px, width and height: the embedded model's coarse colour layout
+SKETCH_SIZE = (64, 36)  # px, width and height: the embedded model's coarse colour layout
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Drawer:
             sketch = compose_sketch(request.prompt, request.seed, self._embed)
         return {
             "prompt": [_prompt_text(request)],
-            "sketch": sketch[None],  # (1, 18, 32, 3)
+            "sketch": sketch[None],  # (1, 36, 64, 3)
             "guidance_scale": request.guidance,
             "generator": [_generator(request.seed)],
         }
@@ -207,7 +207,7 @@ def _generator(seed: int) -> torch.Generator:
 
 
 def _read_sketch(path: str) -> np.ndarray:
-    """A sketch's pixels, (18, 32, 3) uint8 RGB; InputError where the file is no image."""
+    """A sketch's pixels, (36, 64, 3) uint8 RGB; InputError where the file is no image."""
     try:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
             return np.array(image.convert("RGB").resize(SKETCH_SIZE, Image.Resampling.BOX))

@@ -1,6 +1,6 @@
 """Layouts to pictures, on tensors: the training pictures, and at low resolution the sketches that guide a drawing.
 
-Colours are 0..1. A picture is (3, 180, 320); a sketch is (3, 18, 32): the mean colour of ten-pixel cells, softened.
+Colours are 0..1. A picture is (3, 180, 320); a sketch is (3, 36, 64): the mean colour of five-pixel cells, softened.
 """
 
 import io
@@ -21,7 +21,7 @@ from models.illustrator.data import THUMBNAIL, render
 from models.illustrator.layout import Item, Layout
 from models.illustrator.vocabulary import WEIGHTS, load_vocabulary
 
-CELL = 10  # px of a sketch's cell
+CELL = 5  # px of a sketch's cell
 SKETCH = (HEIGHT // CELL, WIDTH // CELL)  # rows, columns
 OUTLINE = (0.13, 0.11, 0.2)  # colour of the outlined style's contour
 
@@ -67,8 +67,8 @@ def load_bank(path: Path, size: int = 192, backgrounds: int = 48, held_out: bool
     index: dict[tuple[str, str], list[int]] = {}
     for row, entry in enumerate(entries):
         index.setdefault((entry["concept"], entry["look"]), []).append(row)
-    drawings = torch.from_numpy(tensors.pop("drawings"))
-    return Bank(drawings, index, {setting: torch.from_numpy(stack) for setting, stack in tensors.items()})
+    pictures = torch.from_numpy(tensors.pop("drawings"))
+    return Bank(pictures, index, {setting: torch.from_numpy(stack) for setting, stack in tensors.items()})
 
 
 def load_sketchbook(path: Path = WEIGHTS / "sketchbook.png") -> Bank:
@@ -205,9 +205,15 @@ def compose(layout: Layout, bank: Bank, rng: random.Random) -> torch.Tensor:
     return apply_lighting(apply_palette(canvas, layout.palette), layout).clamp(0, 1)
 
 
-def sketch_of(pictures: torch.Tensor) -> torch.Tensor:
-    """(B, 3, 180, 320) -> (B, 3, 18, 32): mean colours of the cells, softened by a binomial filter."""
-    cells = F.avg_pool2d(pictures, CELL)
+def soften(cells: torch.Tensor, rounds: int) -> torch.Tensor:
+    """Cells (B, 3, rows, columns) blurred by `rounds` binomial filters, as a coarser hand would have laid them out."""
     kernel = cells.new_tensor([1.0, 2.0, 1.0]) / 4
     weight = (kernel[:, None] * kernel).expand(3, 1, 3, 3)
-    return F.conv2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), weight, groups=3)
+    for _ in range(rounds):
+        cells = F.conv2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), weight, groups=3)
+    return cells
+
+
+def sketch_of(pictures: torch.Tensor, rounds: int = 1) -> torch.Tensor:
+    """(B, 3, 180, 320) -> (B, 3, 36, 64): mean colours of the cells, softened."""
+    return soften(F.avg_pool2d(pictures, CELL), rounds)

@@ -18,7 +18,7 @@ from models.weights import cache_folder
 def export(run: Path, out: Path) -> None:
     """Write `out`/transformer and `out`/judge from the run's checkpoints."""
     for name, model in (("transformer", IllustratorTransformer()), ("judge", JudgeEncoder())):
-        model.load_state_dict(load_file(run / f"{name}.safetensors"), strict=False)
+        model.load_state_dict(load_file(run / f"{name}.safetensors"))
         save_quantised(model, out / name)
 
 

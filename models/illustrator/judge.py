@@ -66,7 +66,7 @@ def load_judge(
 
     @torch.inference_mode()
     def judge(pictures: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
-        stack = [torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None].float() / 255 for p in pictures]
+        stack = [torch.from_numpy(np.array(p)).permute(2, 0, 1)[None].float() / 255 for p in pictures]
         vectors = encoder(torch.cat([judge_input(picture) for picture in stack]))
         return (vectors @ encoder.place(torch.from_numpy(embed(list(texts)))).T).numpy()
 

@@ -94,8 +94,8 @@ class Finish(nn.Module):
         self.middle = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
         self.last = nn.Conv2d(width + cells, cells, 3, padding=1)
         self.sizes = (width, width, cells)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
         self.last.weight.data[:, width:, 1, 1] = -0.5 * torch.eye(cells)
 
     def forward(
@@ -108,17 +108,19 @@ class Finish(nn.Module):
     ) -> torch.Tensor:
         """Pictures as cells (B, 48, H/4, W/4), sigma (B, 1, 1, 1) -> the clean picture as cells."""
         keep, reach = preconditioning(sigma)
+        coarse, dtype = coarse.float(), self.first.weight.dtype  # sums in float32: bf16 would leave grain in flat areas
         spread = (sigma**2 + DETAIL**2).sqrt()
         difference = (noisy - (1 - sigma) * coarse) / spread  # noise and missing detail, at about unit size
         shift, scale, skip = self.modulate(condition)[..., None, None].split(self.sizes, 1)
-        x = torch.cat((coarse, difference, sketch), 1).contiguous(memory_format=torch.channels_last)
+        x = torch.cat((coarse, difference, sketch.float()), 1).to(dtype).contiguous(memory_format=torch.channels_last)
         x = F.silu(self.first(x) * (1 + scale) + shift)
         for layer in self.middle:
             x = x + F.silu(layer(x))
         # Weighed so that a last layer of -1 on this way would give back the coarse picture at every noise level.
         straight = difference * (keep * spread / reach) * (1 + skip)
+        correction = self.last(torch.cat((x, straight.to(x.dtype)), 1)).float()
         rest = 1 - keep * (1 - sigma)  # what the kept share of the noisy picture leaves open of the clean one
-        return keep * noisy + rest * coarse + reach * self.last(torch.cat((x, straight), 1))
+        return keep * noisy + rest * coarse + reach * correction
 
 
 class IllustratorTransformer(ModelMixin, ConfigMixin):
@@ -127,7 +129,7 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self, height: int = 180, width: int = 320, patch: int = 20, dim: int = 384, depth: int = 8, heads: int = 6,
-        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 10, finish_width: int = 96,
+        bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 5, finish_width: int = 96,
     ) -> None:  # fmt: skip
         super().__init__()
         rows, columns, cells = height // patch, width // patch, (patch // cell) ** 2
@@ -156,21 +158,21 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         self, x: torch.Tensor, sigma: torch.Tensor, phrases: torch.Tensor, sketch: torch.Tensor,
         has_sketch: torch.Tensor, offset: torch.Tensor | None = None,
     ) -> torch.Tensor:  # fmt: skip
-        """The clean picture.
+        """The clean picture, float32.
 
-        x (B, 3, H, W), or a window of whole patch columns that begins at column offset (B,), as in training;
-        sigma (B,) in 0..1; phrases (B, slots, text_dim), zeros where silent; sketch (B, 3, rows, columns of
-        cells) in -1..1 of the same window; has_sketch (B,) 0 or 1.
+        x (B, 3, H, W) in float32 whatever the weights' type, or, as in training, a window of whole patch columns
+        that begins at column offset (B,); sigma (B,) in 0..1; phrases (B, slots, text_dim), zeros where silent;
+        sketch (B, 3, rows, columns of cells) in -1..1 of the same window; has_sketch (B,) 0 or 1.
         """
-        batch, edge = x.shape[0], self.config.patch
+        batch, edge, dtype = x.shape[0], self.config.patch, self.position.dtype
         rows, columns = x.shape[-2] // edge, x.shape[-1] // edge
         offset = x.new_zeros(batch, dtype=torch.long) if offset is None else offset
         sketch = sketch * has_sketch[:, None, None, None]
         flag = has_sketch[:, None, None].expand(batch, rows * columns, 1)
         guide = torch.cat((to_patches(sketch, edge // self.config.cell), flag), -1)
-        tokens = self.embed(to_patches(x, edge)) + self.embed_sketch(guide) + self.positions(columns, offset)
+        tokens = self.embed(to_patches(x.to(dtype), edge)) + self.embed_sketch(guide) + self.positions(columns, offset)
         words = self.embed_phrase(phrases) + self.slot  # (B, slots, C)
-        condition = self.condition(timestep_features(sigma, 256).to(x.dtype)) + self.pool_phrases(phrases.flatten(1))
+        condition = self.condition(timestep_features(sigma, 256).to(dtype)) + self.pool_phrases(phrases.flatten(1))
         condition = F.silu(condition)
         modulation = self.modulate(condition).view(batch, 6, -1)
         tokens = torch.cat((words, tokens), 1)
@@ -179,10 +181,11 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         shift, scale = self.modulate_out(condition)[:, None].chunk(2, -1)
         tokens = tokens[:, words.shape[1] :]
         tokens = F.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale) + shift
-        coarse = F.pixel_unshuffle(to_picture(self.out(tokens), rows, edge), 4)  # (B, 48, H/4, W/4)
-        guide = F.pixel_unshuffle(F.interpolate(sketch, x.shape[-2:], mode="bilinear"), 4)
-        level = sigma[:, None, None, None].to(x.dtype)
-        return F.pixel_shuffle(self.finish(coarse, F.pixel_unshuffle(x, 4), guide, level, condition), 4)
+        # What the sketch tells already need not be learned: the transformer adds to it (all, where there is none).
+        guide = F.pixel_unshuffle(F.interpolate(sketch, x.shape[-2:], mode="bilinear"), 4)  # (B, 48, H/4, W/4)
+        coarse = guide + F.pixel_unshuffle(to_picture(self.out(tokens), rows, edge), 4)
+        level = sigma.float()[:, None, None, None]
+        return F.pixel_shuffle(self.finish(coarse, F.pixel_unshuffle(x.float(), 4), guide, level, condition), 4)
 
     def forward(
         self,
@@ -192,6 +195,6 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
         sketch: torch.Tensor,
         has_sketch: torch.Tensor,
     ) -> torch.Tensor:
-        """The velocity, shaped as x; arguments as for `denoise`."""
+        """The velocity in float32, shaped as x; arguments as for `denoise`."""
         clean = self.denoise(x, sigma, phrases, sketch, has_sketch)
-        return (x - clean) / sigma.clamp(min=MIN_SIGMA)[:, None, None, None].to(x.dtype)
+        return (x - clean) / sigma.float().clamp(min=MIN_SIGMA)[:, None, None, None]

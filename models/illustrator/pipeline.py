@@ -6,13 +6,16 @@ it like any other pipeline.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
+from models.illustrator.composer import sketch_of, soften
 from models.illustrator.layout import parse_full, read_phrases
 from models.illustrator.network import IllustratorTransformer
 from models.illustrator.quantised import load_quantised
@@ -21,6 +24,17 @@ from models.sentences import embed_texts
 
 #: Large, flat pictures want more steps at high noise (Esser et al. 2024, section 5.3.2); the training used the same.
 SHIFT = 2.0
+HELD_ROUNDS = 4  # of softening: what is finer than about three cells is not held to the sketch
+
+
+def hold_colours(clean: torch.Tensor, sketch: torch.Tensor, strength: float) -> torch.Tensor:
+    """What to add to a predicted clean picture (B, 3, 180, 320) so that its own sketch comes nearer the given one.
+
+    The low-frequency replacement of ILVR (Choi et al. 2021, eq. 8); the low-pass filter is the sketch's, made coarser,
+    so that colours are held and edges are left to the model.
+    """
+    missing = soften(sketch - sketch_of(clean), HELD_ROUNDS)
+    return strength * F.interpolate(missing, clean.shape[-2:], mode="bilinear")
 
 
 class IllustratorPipeline(DiffusionPipeline):
@@ -43,7 +57,7 @@ class IllustratorPipeline(DiffusionPipeline):
         return torch.from_numpy(np.stack([[rows[phrase] for phrase in row] for row in phrases]))
 
     def prepare_sketch(self, sketch: np.ndarray | torch.Tensor | None, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """((B, 3, 18, 32) in -1..1, (B,) 1 where there is a sketch) from (B or 1, 18, 32, 3) uint8 or None."""
+        """((B, 3, 36, 64) in -1..1, (B,) 1 where there is a sketch) from (B or 1, 36, 64, 3) uint8 or None."""
         config = self.transformer.config
         rows, columns = config.height // config.cell, config.width // config.cell
         if sketch is None:
@@ -58,18 +72,23 @@ class IllustratorPipeline(DiffusionPipeline):
         self,
         prompt: str | Sequence[str],
         sketch: np.ndarray | torch.Tensor | None = None,
-        num_inference_steps: int = 16,
-        guidance_scale: float = 2.0,
+        num_inference_steps: int = 10,
+        guidance_scale: float = 1.0,
+        sketch_strength: float = 1.0,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: Callable | None = None,
     ):
-        """Draw one picture a prompt: `.images` as PIL, "np" (B, 180, 320, 3) in 0..1, or "latent" (B, 3, 180, 320)."""
+        """Draw one picture a prompt: `.images` as PIL, "np" (B, 180, 320, 3) in 0..1, or "latent" (B, 3, 180, 320).
+
+        sketch_strength: how firmly the picture's coarse colours are held to the sketch's at every step, 0..1.
+        """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         device, dtype, config = self._execution_device, self.transformer.dtype, self.transformer.config
         phrases = self.encode_prompt(prompts).to(device, dtype)
+        wanted = self.prepare_sketch(sketch, len(prompts))[0].to(device) if sketch is not None else None
         cells, flag = (part.to(device, dtype) for part in self.prepare_sketch(sketch, len(prompts)))
         guided = guidance_scale > 1
         if guided:  # the wordless half first, as everywhere in diffusers; both halves see the sketch
@@ -82,17 +101,20 @@ class IllustratorPipeline(DiffusionPipeline):
         for number, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
             sigma = (t / self.scheduler.config.num_train_timesteps).expand(phrases.shape[0]).to(device)
             doubled = torch.cat((x, x)) if guided else x
-            velocity = self.transformer(doubled.to(dtype), sigma, phrases, cells, flag).float()
+            velocity = self.transformer(doubled, sigma, phrases, cells, flag)
             if guided:
                 silent, spoken = velocity.chunk(2)
                 velocity = silent + guidance_scale * (spoken - silent)
+            if wanted is not None:
+                level = (t / self.scheduler.config.num_train_timesteps).item()
+                velocity = velocity - hold_colours(x - level * velocity, wanted, sketch_strength) / level
             x = self.scheduler.step(velocity, t, x, return_dict=False)[0]
             if callback_on_step_end is not None:
                 x = callback_on_step_end(self, number, t, {"latents": x}).pop("latents", x)
         return self._output(x, output_type, return_dict)
 
     def _output(self, x: torch.Tensor, output_type: str, return_dict: bool):
-        images = x
+        images: Any = x  # (B, 3, H, W), (B, H, W, 3) or a list of PIL images, as asked for
         if output_type != "latent":
             images = ((x + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
         if output_type == "pil":

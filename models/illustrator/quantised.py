@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from safetensors.torch import load_file, save_file
 
 from models.errors import SetupError
@@ -33,7 +34,7 @@ def dequantise(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def save_quantised(model: torch.nn.Module, folder: Path) -> None:
+def save_quantised(model: ModelMixin, folder: Path) -> None:
     """config.json and model.safetensors of a diffusers model, in 8 bits, each written whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_config(folder)
@@ -42,7 +43,7 @@ def save_quantised(model: torch.nn.Module, folder: Path) -> None:
     part.replace(folder / "model.safetensors")
 
 
-def load_quantised(cls: type, folder: Path, dtype: torch.dtype = torch.float32):
+def load_quantised(cls: type[ModelMixin], folder: Path, dtype: torch.dtype = torch.float32):
     """A model saved by `save_quantised`, in eval mode; SetupError where the folder holds none."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -53,6 +54,5 @@ def load_quantised(cls: type, folder: Path, dtype: torch.dtype = torch.float32):
         ) from None
     model = cls.from_config(config)
     model.load_state_dict(tensors)
-    return torch.nn.Module.to(
-        model, dtype
-    ).eval()  # diffusers' own `to` warns of layers to keep in float32: there are none
+    # torch's own `to`, for diffusers' warns of layers to keep in float32, of which there are none.
+    return torch.nn.Module.to(model, dtype).eval()

@@ -54,7 +54,7 @@ def nearest_concept(phrase: str, embed: Embed | None = None) -> str:
 
 
 def compose_sketch(prompt: Prompt, seed: int, embed: Embed | None = None) -> np.ndarray:
-    """(18, 32, 3) uint8: the coarse colour layout of a prompt."""
+    """(36, 64, 3) uint8: the coarse colour layout of a prompt."""
     subject, _, other, *_ = read_phrases(prompt)
     rng = random.Random(f"sketch {seed}")
     layout = lay_out(prompt, (nearest_concept(subject, embed), nearest_concept(other, embed) if other else ""), rng)

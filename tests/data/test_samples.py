@@ -20,9 +20,7 @@ SUBJECTS = ["", "bread", "clock", "bicycle", "bee", "telescope"]
 def changes(name: str) -> np.ndarray:
     """Mean absolute difference of each frame to the one before, (frames - 1,), of small grey pictures."""
     with av.open(str(SAMPLES / GOLDEN[name]["file"])) as container:
-        frames = [
-            frame.reformat(80, 45, "gray").to_ndarray().astype(np.float32) for frame in container.decode(video=0)
-        ]
+        frames = [frame.reformat(80, 45, "gray").to_ndarray().astype(np.float32) for frame in container.decode(video=0)]
     return np.abs(np.diff(np.stack(frames), axis=0)).mean((1, 2))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import main
+
 HEAVY = ("prefect", "torch", "cv2", "numpy", "diffusers", "transformers", "rich", "jinja2")
 SMALL = ("--candidates", "1", "--size", "160x90", "--steps", "2", "--scenes", "3")
 
@@ -27,7 +29,7 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments):
         "cli.cli.main(sys.argv[1:], standalone_mode=False))\n"
         f"print([name for name in {HEAVY} if name in sys.modules], code)"
     )
-    said = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    said = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120)
     assert said.stdout.splitlines()[-1].startswith("[] "), said.stderr
 
 
@@ -50,24 +52,29 @@ def test_help_takes_little_of_the_processor():
         (["illustrate", "x", "--size", "12x"], "not WxH"),
         (["illustrate", "x", "--scenes", "none"], "neither auto nor a number"),
         (["illustrate", "x", "--density", "2"], "0<=x<=1"),
-        (["illustrate", "x", "--correction", "double"], "no default coefficients"),
-        (["illustrate", "x", "--correction", "absent.json"], "no calibration file"),
-        (["illustrate", "x", "--correction", "magic"], "none of auto, off"),
+        (["illustrate", "x", "--correction", "double"], "needs low and high"),
+        (["illustrate", "x", "--correction", "absent.json"], "absent.json cannot be read"),
+        (["illustrate", "x", "--correction", "magic"], "unknown correction"),
         (["illustrate", __file__, "--captions", "absent.vtt"], "absent.vtt"),
-        (["bench", "nothing"], "pipeline"),
+        (["illustrate", "x", "--correction", "low:low=x"], "give a number"),
+        (["bench", "nothing"], "'illustrator', 'pipeline'"),
         (["render", "/nowhere", "--steps", "0"], "1<=x<=1000"),
     ],
 )
-def test_usage_errors_are_one_line_and_code_2(arguments, words):
-    said = broll(*arguments)
-    assert said.returncode == 2
-    assert words in said.stderr
-    assert said.stderr.count("\n") == 1
-    assert said.stdout == ""
+def test_usage_errors_are_one_line_and_code_2(arguments, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
 
 
-def test_version():
+def test_the_program_answers_from_outside():
     assert broll("--version").stdout.startswith("broll ")
+    said = broll("illustrate", "absent.mp4")
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
 
 
 def test_json_is_all_there_is_on_stdout_and_failed_scenes_give_code_3(talk, tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.speech import Phrase, Transcript
 from tasks.desk import Toolbox
-from tasks.records import Captions, Cue
 from tests.media_factory import cut_frames, write_frames
 
 CONCEPTS = ("rocket", "whale", "clock", "bridge", "garden")
@@ -99,11 +99,11 @@ def score(images: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
     return np.array([[zlib.crc32(image.tobytes() + text.encode()) % 997 / 997 for text in texts] for image in images])
 
 
-def hear(audio: np.ndarray, report=None) -> Captions:
+def hear(audio: np.ndarray, report=None) -> Transcript:
     """A recogniser that has heard one sentence."""
     if report:
         report(1.0)
-    return Captions("speech", "en", (Cue(0, 1.0, 3.0, "I hear a clock."),))
+    return Transcript("en", (Phrase(1.0, 3.0, "I hear a clock."),))
 
 
 class Words:

@@ -130,7 +130,8 @@ def test_killed_fetch_leaves_no_weight_and_the_next_one_succeeds(place, tmp_path
         "kill = lambda text: os.kill(os.getpid(), 9) if 'converting' in text else None\n"
         "fetch_weight('toy', kill, Path(sys.argv[1]))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(converting)], cwd=Path(__file__).parents[2])
+    command = [sys.executable, "-c", script, str(converting)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], timeout=120)
     assert done.returncode == -9 and leftovers(cache) == ["toy.part"]
     assert not is_cached("toy", converting) and not is_cached("toy", registry)
     fetch_weight("toy", registry=registry)

@@ -195,8 +195,16 @@ def test_facts_are_checked_literally() -> None:
     assert silent.subjects == ("dog",)  # only the picture could tell
 
 
-@pytest.mark.parametrize("with_language", [False, True], ids=["vectors", "vectors+language"])
-def test_hit_rate_on_the_passages(need_weight, with_language) -> None:
+@pytest.mark.parametrize(
+    ("with_language", "every", "least"),
+    [
+        (False, 2, 13),  # 15 of 16 fit
+        (True, 6, 5),  # 6 of 6
+        pytest.param(False, 1, 24, marks=pytest.mark.long),
+        pytest.param(True, 1, 27, marks=pytest.mark.long),
+    ],
+)
+def test_hit_rate_on_the_passages(need_weight, with_language, every, least) -> None:
     """Measured on all 32: the first choice fits 26 times by vectors alone, 29 times with the language model.
 
     The weights were chosen on the same passages, so on other talk expect less.
@@ -212,9 +220,8 @@ def test_hit_rate_on_the_passages(need_weight, with_language) -> None:
         synonyms=vocabulary.synonyms,
         language=load_language(need_weight("smollm2-135m")) if with_language else None,
     )
-    passages = PASSAGES[::3] if with_language else PASSAGES
     hits = 0
-    for passage in passages:
+    for passage in PASSAGES[::every]:
         cues = tuple(
             Cue(number, number * 4.0, number * 4.0 + 3.6, text) for number, text in enumerate(passage["sentences"])
         )
@@ -223,4 +230,4 @@ def test_hit_rate_on_the_passages(need_weight, with_language) -> None:
         assert summary.setting in ("", *SETTINGS)
         assert set(summary.evidence) <= {cue.id for cue in cues} and summary.evidence
         assert summary.gist.rstrip(".").lower() in " ".join(passage["sentences"]).lower()
-    assert hits >= (8 if with_language else 24)
+    assert hits >= least

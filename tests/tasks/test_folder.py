@@ -99,7 +99,7 @@ def test_second_run_is_told_who_holds_the_folder(tmp_path):
     with pytest.raises(InputError, match=f"in use by process {holder.pid} on "), lock_folder(tmp_path):
         pass
     holder.kill()  # a holder that dies leaves its file but not its lock
-    holder.communicate()
+    holder.communicate(timeout=60)
     assert (tmp_path / ".lock").exists()
     with lock_folder(tmp_path):
         assert f"process {os.getpid()} on" in (tmp_path / ".lock").read_text()
@@ -144,7 +144,8 @@ def as_nobody(script: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run Python without root's rights, for which no folder is read-only."""
     drop = f"import os; os.setgid({NOBODY}); os.setuid({NOBODY})\n" if os.getuid() == 0 else ""
     imports = "import sys; from pathlib import Path; from tasks.folder import *; from tests.tasks.boards import *\n"
-    return subprocess.run([sys.executable, "-c", imports + drop + script, *arguments], capture_output=True, text=True)
+    command = [sys.executable, "-c", imports + drop + script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_out_that_cannot_be_written(tmp_path):

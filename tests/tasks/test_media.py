@@ -233,4 +233,4 @@ def test_versions_of_ffmpeg(tmp_path, said, major):
 
 
 def test_the_program_runs():
-    assert subprocess.run([ffmpeg_program(), "-version"], capture_output=True).returncode == 0
+    assert subprocess.run([ffmpeg_program(), "-version"], capture_output=True, timeout=60).returncode == 0

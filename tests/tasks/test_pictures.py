@@ -62,7 +62,8 @@ def test_same_input_same_bytes_and_notes_before_pixels():
 
 def test_other_readers_take_the_file(tmp_path):
     path = write_picture(tmp_path / "a.png", make_pixels(0, 36, 64), {"prompt": "häuser 日本"})
-    subprocess.run([ffmpeg_program(), "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-"], check=True)
+    command = [ffmpeg_program(), "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-"]
+    subprocess.run(command, check=True, timeout=60)
 
 
 def test_long_notes_are_cut(tmp_path):

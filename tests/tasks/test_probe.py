@@ -173,7 +173,7 @@ def test_a_playlist_opens_neither_files_nor_addresses(tmp_path, clip, kind):
             assert_refused(disguised, "playlist")
             # Behind the first look stands the whitelist: the child that opens the file must refuse it too.
             child = [sys.executable, "-P", Path(probe.__file__).with_name("probe_child.py"), disguised, FORMATS]
-            assert subprocess.run(child, capture_output=True).returncode == 1
+            assert subprocess.run(child, capture_output=True, timeout=120).returncode == 1
         with pytest.raises(TimeoutError):
             server.accept()
 
@@ -183,7 +183,7 @@ def test_the_playlist_would_open_the_file_without_the_whitelist(tmp_path, clip):
     disguised = tmp_path / "list.mp4"
     disguised.write_text(playlists(str(clip))["concat"])
     opened = [ffmpeg_program(), "-v", "error", "-safe", "0", "-f", "concat", "-i", disguised, "-f", "null", "-"]
-    assert subprocess.run(opened, capture_output=True).returncode == 0
+    assert subprocess.run(opened, capture_output=True, timeout=120).returncode == 0
 
 
 def test_odd_metadata_do_no_harm(tmp_path, clip):

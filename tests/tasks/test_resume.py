@@ -67,22 +67,28 @@ def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(talk, unb
         assert (other.folder / "images" / path.name).read_bytes() != path.read_bytes()
 
 
-def test_killed_at_any_moment_it_ends_as_an_unbroken_run(talk, unbroken, tmp_path):
-    chance = random.Random(7)
+@pytest.mark.parametrize(
+    ("kills", "seed"), [(2, 7), *(pytest.param(5, seed, marks=pytest.mark.long) for seed in range(6))]
+)
+def test_killed_at_any_moment_it_ends_as_an_unbroken_run(talk, unbroken, tmp_path, kills, seed):
+    chance = random.Random(seed)
     finished: dict[Path, int] = {}
-    for _ in range(4):
+    for _ in range(kills):
         child = subprocess.Popen([sys.executable, "-m", "tests.tasks.plain", str(talk), str(tmp_path), "0.15"])
+        limit = time.monotonic() + 120
         while child.poll() is None and len(list(tmp_path.glob("talk/images/*.png"))) <= len(finished):
+            if time.monotonic() > limit:
+                break
             time.sleep(0.01)
         time.sleep(chance.random() * 0.2)
         child.kill()
-        child.wait()
+        child.wait(timeout=60)
         for path, changed in finished.items():
             assert path.stat().st_mtime_ns == changed, "a finished picture was drawn again"
         finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("talk/images/*.png")}
     tools = Tools()
     desk, _ = run_plainly(talk, tmp_path, tools)
-    assert len(finished) >= 4
+    assert len(finished) >= kills
     assert len(tools.drawn) == 6 - len(finished)
     assert contents(desk.folder) == contents(unbroken)
     assert {path.name for path in desk.folder.iterdir()} == {path.name for path in unbroken.iterdir()}

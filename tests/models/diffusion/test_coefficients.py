@@ -156,4 +156,4 @@ from models.diffusion.request import DrawRequest
 parse_correction("low:low=0.05,wavelet=db4")
 assert not {"torch", "diffusers", "prefect"} & set(sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
