@@ -116,10 +116,12 @@ def check_video(path: str) -> str:
 def run_flow(name: str, as_json: bool, video: str, *arguments: Any) -> int:
     """Run a flow of `flows.illustrate` on `video` ("" for none) and show what came of it; the exit code."""
     began = time.perf_counter()
+    from flows import interrupt
     from flows.early import probe_early
     from flows.environment import orchestration
     from flows.report import print_outcome, show_progress
 
+    interrupt.listen()
     try:
         with orchestration(lambda: video and probe_early(video)), show_progress(quiet=as_json) as report:
             from flows import illustrate as flows
@@ -127,7 +129,10 @@ def run_flow(name: str, as_json: bool, video: str, *arguments: Any) -> int:
 
             REPORT.set(report)
             outcome = getattr(flows, name)(*arguments)
-    except KeyboardInterrupt:  # here, for click would add an empty line of its own
+            interrupt.check()
+    except (KeyboardInterrupt, Exception):  # here, for click would add an empty line of its own
+        if not interrupt.asked():  # Prefect may stumble over Ctrl-C and raise something of its own
+            raise
         return _say("interrupted; what is finished is kept, run it again to go on", INTERRUPTED)
     print_outcome(outcome, time.perf_counter() - began, as_json)
     return FAILED_SCENES if outcome.failed else 0

@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows import interrupt
 from flows.early import probe_early
 from tasks import draw, output, stages
 
@@ -28,6 +29,7 @@ def timed(name: str, function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def measured(*args: P.args, **kwargs: P.kwargs) -> R:
+        interrupt.check()
         began = time.perf_counter()
         try:
             return function(*args, **kwargs)

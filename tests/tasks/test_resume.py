@@ -47,7 +47,8 @@ def test_an_unbroken_run_does_all_of_it(unbroken):
     assert {"index.html", "captions.vtt", "talk.en.srt", "timelines/talk.otio"} <= set(list_files(unbroken))
     run = json.loads((unbroken / "run.json").read_text())
     assert run["files"] == list_files(unbroken)
-    assert (run["drawn"], run["kept"], run["evaluations"]) == (6, 0, 6 * count_evaluations(2, 2.0))
+    passes = count_evaluations(2, board["settings"]["guidance"])
+    assert (run["drawn"], run["kept"], run["evaluations"]) == (6, 0, 6 * passes)
 
 
 def test_a_rerun_loads_no_model_and_changes_nothing(talk, unbroken):

@@ -66,7 +66,7 @@ def test_eight_bits_keep_the_weights(tmp_path):
     save_quantised(model, tmp_path)
     again = load_quantised(IllustratorTransformer, tmp_path)
     difference = again(*inputs()) - model(*inputs())
-    assert difference.std() < 0.01 * model(*inputs()).std()
+    assert difference.std() < 0.02 * model(*inputs()).std()
     assert not list(tmp_path.glob("*.part"))
 
 
