@@ -62,9 +62,9 @@ def name_models(profile: Profile) -> dict[str, str]:
 
 @cache
 def folder_digest(folder: Path) -> str:
-    """sha256 over the names and bytes of a folder's files; of nothing where there is none."""
+    """sha256 over the names and bytes of a folder's files, what is written about them left out."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md"):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
