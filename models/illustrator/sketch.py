@@ -1,4 +1,4 @@
-"""The composer's sketch for a prompt: retrieved drawings, placed as the prompt says, blurred to a few cells.
+"""The composer's sketch for a prompt: retrieved drawings, placed as the prompt says, reduced to 64x36 cells.
 
 It guides the illustrator where nobody has painted a sketch by hand. Seeded: the same prompt and seed give the same
 sketch, so a picture can be drawn again.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from models.errors import InputError
 from models.illustrator.composer import Bank, compose, load_sketchbook, sketch_of
 from models.illustrator.layout import bare, lay_out, read_phrases
 from models.illustrator.vocabulary import load_vocabulary
@@ -42,7 +43,7 @@ def _name_vectors(embed: Embed) -> np.ndarray:
 def nearest_concept(phrase: str, embed: Embed | None = None) -> str:
     """The drawable concept for a noun phrase: by name, by synonym, by its last words, else by sentence vector.
 
-    Without `embed` an unknown phrase gives "", which leaves the sketch without that drawing.
+    Without `embed` an unknown phrase gives "".
     """
     words = bare(phrase).split()
     for start in range(len(words)):  # "an old brass telescope" -> "telescope"
@@ -54,9 +55,11 @@ def nearest_concept(phrase: str, embed: Embed | None = None) -> str:
 
 
 def compose_sketch(prompt: Prompt, seed: int, embed: Embed | None = None) -> np.ndarray:
-    """(36, 64, 3) uint8: the coarse colour layout of a prompt."""
+    """(36, 64, 3) uint8: the coarse colour layout of a prompt; InputError where no drawing is found for its subject."""
     subject, _, other, *_ = read_phrases(prompt)
+    if not (concept := nearest_concept(subject, embed)):
+        raise InputError(f"nothing drawable is known for the subject {prompt.subject!r}: name a concrete thing")
     rng = random.Random(f"sketch {seed}")
-    layout = lay_out(prompt, (nearest_concept(subject, embed), nearest_concept(other, embed) if other else ""), rng)
+    layout = lay_out(prompt, (concept, nearest_concept(other, embed) if other else ""), rng)
     cells = sketch_of(compose(layout, _sketchbook(), rng)[None])[0]
     return (cells.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()

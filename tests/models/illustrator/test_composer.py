@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.errors import InputError
 from models.illustrator.composer import compose, load_sketchbook, sketch_of
 from models.illustrator.layout import lay_out
 from models.illustrator.sketch import compose_sketch, nearest_concept
@@ -87,6 +88,12 @@ def test_phrases_find_their_drawing():
     assert nearest_concept("rocket") == "rocket"
     assert nearest_concept("an old brass telescope") == "telescope"
     assert nearest_concept("qwxyz") == ""
+
+
+def test_a_subject_without_a_drawing_is_refused():
+    with pytest.raises(InputError, match="qwxyz"):
+        compose_sketch(Prompt("qwxyz"), 1)
+    compose_sketch(Prompt("bee", "beside qwxyz"), 1)  # the other thing is left out
 
 
 def test_unknown_words_find_the_nearest_by_meaning():

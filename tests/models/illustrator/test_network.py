@@ -66,6 +66,7 @@ def test_eight_bits_keep_the_weights(tmp_path):
     save_quantised(model, tmp_path)
     again = load_quantised(IllustratorTransformer, tmp_path)
     difference = again(*inputs()) - model(*inputs())
+    # A row's step is 1/127 of its largest weight: at most 0.4 % of it off; all layers together come to about 1 %.
     assert difference.std() < 0.02 * model(*inputs()).std()
     assert not list(tmp_path.glob("*.part"))
 
