@@ -52,7 +52,7 @@ class Drawer:
         """sha256 over weights, scheduler, dtype, device and library versions, hex."""
         libraries = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
         loaded = self.loaded
-        parts = [loaded.weights, digest_config(loaded.pipe.scheduler), loaded.dtype, loaded.device, *libraries]
+        parts = [loaded.weights, loaded.files, digest_config(loaded.pipe.scheduler), loaded.dtype, loaded.device, *libraries]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def __call__(self, request: DrawRequest) -> np.ndarray:

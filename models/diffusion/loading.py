@@ -30,9 +30,10 @@ class Loaded:
     """A pipeline ready to draw."""
 
     pipe: Any  # a diffusers pipeline; its scheduler is a template, never stepped
-    weights: str  # sha256 over its files, hex
+    weights: str  # sha256 over the files that its predictions come from, hex
     dtype: str  # "float32", "bfloat16", "float16"
     device: str  # "cpu", "cuda", "mps"
+    files: str = ""  # sha256 over all of its files, hex: also what lays out sketches and enlarges pictures
 
 
 def load(profile: Profile) -> Loaded:
@@ -42,15 +43,17 @@ def load(profile: Profile) -> Loaded:
     _quiet()
     if profile.drawing == EMBEDDED:
         folder = Path(__file__).parents[1] / "illustrator" / "weights"
-        pipe = _load_embedded(dtype)
+        pipe, network = _load_embedded(dtype), folder / "transformer"
     else:
         from models.registry import model_path
 
         folder = model_path(profile.drawing, profile.revision)
-        pipe = _load_folder(folder, dtype)
+        pipe, network = _load_folder(folder, dtype), folder
     pipe.scheduler = make_scheduler(profile.scheduler, pipe.scheduler)
     _place(pipe, device, profile.memory)
-    return Loaded(pipe, digest_folder(folder), str(dtype).removeprefix("torch."), device)
+    files = digest_folder(folder)
+    weights = files if network == folder else digest_folder(network)
+    return Loaded(pipe, weights, str(dtype).removeprefix("torch."), device, files)
 
 
 def _quiet() -> None:
