@@ -9,15 +9,10 @@ from typing import Any
 
 import click
 
+from flows.commands.bench import bench
 from flows.parameters import drawing_options, make_options, planning_options
 from models.errors import BrollError, InputError
 
-#: Every module of `flows/bench` is a bench; named without importing any.
-BENCHES = sorted(
-    name.removesuffix(".py")
-    for name in os.listdir(os.path.join(os.path.dirname(__file__), "bench"))
-    if name.endswith(".py") and not name.startswith("_")
-)
 INTERRUPTED, FAILED_SCENES, BAD_INPUT = 130, 3, 2
 
 
@@ -58,14 +53,7 @@ def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
     return run_flow("render", as_json, path, folder, make_options(given), path)
 
 
-@cli.command()
-@click.argument("name", type=click.Choice(BENCHES))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
-def bench(name: str, as_json: bool) -> int:
-    """Measure what the project claims."""
-    from importlib import import_module
-
-    return import_module(f"flows.bench.{name}").main(as_json)
+cli.add_command(bench)
 
 
 @cli.command()
