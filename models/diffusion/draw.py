@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 
 from models.diffusion.coefficients import Correction, find_calibration, parse_correction
+from models.diffusion.guides import derive_pipeline, mixed_noise
 from models.diffusion.loading import Loaded, digest_config, load, make_scheduler
 from models.diffusion.request import DrawRequest
 from models.diffusion.schedulers import check_watched, enable, watch
 from models.errors import BrollError, InputError, SceneError
+from models.images import cover, keep_outside, place_native, read_image, read_mask
 from models.profiles import EMBEDDED, Profile
 from models.prompt import format_full
 
@@ -46,13 +48,15 @@ class Drawer:
         self.profile = profile
         self.loaded = loaded
         self._noted: set[str] = set()
+        self._derived: dict[bool, Any] = {}  # with a mask or without -> the pipeline that starts from a picture
 
     @cached_property
     def identity(self) -> str:
         """sha256 over weights, scheduler, dtype, device and library versions, hex."""
         libraries = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
         loaded = self.loaded
-        parts = [loaded.weights, loaded.files, digest_config(loaded.pipe.scheduler), loaded.dtype, loaded.device, *libraries]
+        model = [loaded.weights, loaded.files, digest_config(loaded.pipe.scheduler)]
+        parts = [*model, loaded.dtype, loaded.device, *libraries]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def __call__(self, request: DrawRequest) -> np.ndarray:
@@ -63,13 +67,14 @@ class Drawer:
         """
         _check_request(request)
         correction = self.correction(request)
-        pipe = self.loaded.pipe
-        template = pipe.scheduler
+        pipe = self._pipeline(request)
+        template = self.loaded.pipe.scheduler
         # A fresh scheduler for each picture: an interrupted one would leave its solver's memory behind.
         pipe.scheduler = make_scheduler("", template)
         try:
             watch(pipe) if correction is None else enable(pipe, correction)
-            image = self._draw(request)
+            with mixed_noise(pipe, request.other_seed, request.amount):
+                image = self._draw(pipe, request)
             check_watched(pipe.scheduler)
         finally:
             pipe.scheduler = template
@@ -112,10 +117,46 @@ class Drawer:
             self._noted.add(text)
             logger.warning(text)
 
-    def _draw(self, request: DrawRequest) -> np.ndarray:
+    def sketch(self, request: DrawRequest) -> np.ndarray | None:
+        """(36, 64, 3) uint8: the colour layout that guides the embedded model's picture; None for other models.
+
+        The one given; else, where a picture is started from, its own; else the composer's for prompt and seed. Under a
+        mask, the picture's own outside of it.
+        """
+        if self.profile.drawing != EMBEDDED:
+            return None
+        if request.image and not request.sketch and not request.mask:
+            return self._cells(read_image(request.image), request)
+        if request.sketch:
+            layout = np.array(read_image(request.sketch, "sketch").resize(SKETCH_SIZE, Image.Resampling.BOX))
+        else:
+            from models.illustrator.sketch import compose_sketch
+
+            layout = compose_sketch(request.prompt, request.seed, self._embed)
+        if not (request.mask and request.image):
+            return layout
+        region = self._cells(read_mask(request.mask).convert("RGB"), request) / 255
+        return np.rint(region * layout + (1 - region) * self._cells(read_image(request.image), request)).astype(
+            np.uint8
+        )
+
+    def _cells(self, image: Image.Image, request: DrawRequest) -> np.ndarray:
+        """(36, 64, 3) uint8: a picture's mean colours, cell by cell."""
+        native = place_native(image, (request.width, request.height), self.drawn_size(request))
+        return np.array(Image.fromarray(native).resize(SKETCH_SIZE, Image.Resampling.BOX))
+
+    def _pipeline(self, request: DrawRequest) -> Any:
+        """The pipeline that serves the request; one that starts from a picture shares the models of the loaded one."""
+        if self.profile.drawing == EMBEDDED or not (request.image or request.sketch):
+            return self.loaded.pipe
+        masked = bool(request.mask)
+        if masked not in self._derived:
+            self._derived[masked] = derive_pipeline(self.loaded.pipe, masked)
+        return self._derived[masked]
+
+    def _draw(self, pipe: Any, request: DrawRequest) -> np.ndarray:
         """The model's own picture, (h, w, 3) float in 0..1."""
-        pipe = self.loaded.pipe
-        options = self._embedded_options(request) if self.profile.drawing == EMBEDDED else self._options(request)
+        options = self._embedded_options(request) if self.profile.drawing == EMBEDDED else self._options(pipe, request)
         try:
             output = pipe(num_inference_steps=request.steps, output_type="np", **options)
         except BrollError:
@@ -130,18 +171,21 @@ class Drawer:
         return np.asarray(output.images[0], dtype=np.float32)
 
     def _embedded_options(self, request: DrawRequest) -> dict[str, Any]:
-        from models.illustrator.sketch import compose_sketch
-
-        if request.sketch:
-            sketch = _read_sketch(request.sketch)
-        else:
-            sketch = compose_sketch(request.prompt, request.seed, self._embed)
-        return {
+        sketch = self.sketch(request)
+        assert sketch is not None  # it is the embedded model
+        options = {
             "prompt": [_prompt_text(request)],
             "sketch": sketch[None],  # (1, 36, 64, 3)
+            "sketch_strength": request.hold,
             "guidance_scale": request.guidance,
             "generator": [_generator(request.seed)],
         }
+        if request.image:
+            sizes = (request.width, request.height), self.drawn_size(request)
+            options |= {"image": place_native(read_image(request.image), *sizes), "strength": request.strength}
+            if request.mask:
+                options["mask"] = place_native(read_mask(request.mask), *sizes).astype(np.float32) / 255
+        return options
 
     def _embed(self, phrases: Sequence[str]) -> np.ndarray:
         """(n, 384): sentence vectors of the embedded pipeline's own encoder, for words that its vocabulary lacks."""
@@ -149,15 +193,13 @@ class Drawer:
 
         return embed_texts(self.loaded.pipe.text_encoder, self.loaded.pipe.tokenizer, list(phrases))
 
-    def _options(self, request: DrawRequest) -> dict[str, Any]:
+    def _options(self, pipe: Any, request: DrawRequest) -> dict[str, Any]:
         """What this pipeline's call accepts of the request."""
-        if request.sketch:
-            raise InputError(f"{self.profile.drawing} takes no sketch: use the embedded profile, or leave it out")
-        accepted = inspect.signature(self.loaded.pipe.__call__).parameters
+        accepted = inspect.signature(pipe.__call__).parameters
         if "prompt" not in accepted:
             raise InputError(f"{self.profile.drawing} draws without words: choose a text-to-image model")
         width, height = self.drawn_size(request)
-        given = {
+        given: dict[str, Any] = {
             "prompt": _prompt_text(request),
             "negative_prompt": request.prompt.negative or None,
             "width": width,
@@ -165,7 +207,12 @@ class Drawer:
             "guidance_scale": request.guidance,
             "generator": _generator(request.seed),
         }
-        if "qwenimage" in type(self.loaded.pipe).__module__:  # its guidance_scale is for distilled models only
+        if request.image or request.sketch:  # a model without sketches of its own paints over one
+            start = read_image(request.image or request.sketch, "picture" if request.image else "sketch")
+            given |= {"image": cover(start, width, height), "strength": request.strength}
+        if request.mask:
+            given["mask_image"] = cover(read_mask(request.mask), width, height)
+        if "qwenimage" in type(pipe).__module__:  # its guidance_scale is for distilled models only
             given |= {"true_cfg_scale": given.pop("guidance_scale"), "negative_prompt": request.prompt.negative or " "}
         return {name: value for name, value in given.items() if name in accepted}
 
@@ -180,8 +227,11 @@ class Drawer:
         if self.profile.drawing == EMBEDDED:
             from models.illustrator.upscale import upscale
 
-            return upscale(pixels, request.width, request.height)
-        return _cover(pixels, request.width, request.height)
+            pixels = upscale(pixels, request.width, request.height)
+        pixels = np.array(cover(Image.fromarray(pixels), request.width, request.height))
+        if request.mask and request.image:
+            return keep_outside(pixels, read_image(request.image), read_mask(request.mask))
+        return pixels
 
 
 def _check_request(request: DrawRequest) -> None:
@@ -191,6 +241,11 @@ def _check_request(request: DrawRequest) -> None:
         "width": (16 <= request.width <= 8192, "16 to 8192 px"),
         "height": (16 <= request.height <= 8192, "16 to 8192 px"),
         "guidance": (0 <= request.guidance <= 100, "0 to 100"),
+        "hold": (0 <= request.hold <= 1, "0 to 1"),
+        "strength": (0 < request.strength <= 1, "more than 0, up to 1"),
+        "other_seed": (0 <= request.other_seed < 2**63, "0 to 2^63 - 1"),
+        "amount": (0 <= request.amount <= 1, "0 to 1"),
+        "mask": (not request.mask or bool(request.image), "a picture with it, the one that it lies over"),
     }
     for name, (fits, allowed) in checks.items():
         if not fits:
@@ -204,24 +259,3 @@ def _prompt_text(request: DrawRequest) -> str:
 def _generator(seed: int) -> torch.Generator:
     """On the CPU whatever the device, so that a seed means the same noise everywhere."""
     return torch.Generator("cpu").manual_seed(seed)
-
-
-def _read_sketch(path: str) -> np.ndarray:
-    """A sketch's pixels, (36, 64, 3) uint8 RGB; InputError where the file is no image."""
-    try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            return np.array(image.convert("RGB").resize(SKETCH_SIZE, Image.Resampling.BOX))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"sketch {path} cannot be read as an image ({error}): give a PNG or JPEG file") from error
-
-
-def _cover(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(h, w, 3) resized to fill width x height, the overhang cropped evenly; uint8."""
-    rows, columns = pixels.shape[:2]
-    if (columns, rows) == (width, height):
-        return pixels
-    scale = max(width / columns, height / rows)
-    size = (max(width, round(columns * scale)), max(height, round(rows * scale)))
-    image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return np.array(image.crop((left, top, left + width, top + height)))

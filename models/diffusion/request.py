@@ -17,3 +17,9 @@ class DrawRequest:
     guidance: float  # guidance_scale
     correction: str = "off"  # auto | off | FILE.json | MODE:..., see coefficients.py
     sketch: str = ""  # path of a coarse colour layout; "" lets the embedded model compose its own
+    hold: float = 1.0  # how firmly the embedded model's colours are held to the sketch's, 0..1
+    image: str = ""  # path of a picture to start from, "" for noise alone
+    strength: float = 1.0  # share of the steps that are drawn over `image`: near 0 keeps it, 1 keeps its colours only
+    mask: str = ""  # path of a mask over `image`: white is drawn anew, black stays as it is
+    other_seed: int = 0  # whose noise is mixed in where `amount` is above 0
+    amount: float = 0.0  # of the other seed's noise, 0 none .. 1 nothing else

@@ -67,6 +67,14 @@ class IllustratorPipeline(DiffusionPipeline):
             raise ValueError(f"a sketch is (n, {rows}, {columns}, 3), not {tuple(np.shape(sketch))}")
         return cells.expand(batch, -1, -1, -1), torch.ones(batch)
 
+    def prepare_timesteps(self, steps: int, strength: float, device: torch.device) -> torch.Tensor:
+        """The last `strength` of the schedule, one step at least, with the scheduler told where it begins."""
+        self.scheduler.set_timesteps(steps, device=device)
+        first = (steps - min(steps, max(1, round(steps * strength)))) * self.scheduler.order
+        if first:
+            self.scheduler.set_begin_index(first)
+        return self.scheduler.timesteps[first:]
+
     @torch.no_grad()
     def __call__(
         self,
@@ -80,10 +88,15 @@ class IllustratorPipeline(DiffusionPipeline):
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: Callable | None = None,
+        image: np.ndarray | None = None,
+        strength: float = 1.0,
+        mask: np.ndarray | None = None,
     ):
         """Draw one picture a prompt: `.images` as PIL, "np" (B, 180, 320, 3) in 0..1, or "latent" (B, 3, 180, 320).
 
         sketch_strength: how firmly the picture's coarse colours are held to the sketch's at every step, 0..1.
+        image: (180, 320, 3) uint8, a picture to start from; only the last `strength` of the steps are taken over it.
+        mask: (180, 320) in 0..1 over `image`: 1 is drawn anew, 0 follows the image at every step.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         device, dtype, config = self._execution_device, self.transformer.dtype, self.transformer.config
@@ -96,9 +109,13 @@ class IllustratorPipeline(DiffusionPipeline):
             cells, flag = torch.cat((cells, cells)), torch.cat((flag, flag))
         shape = (len(prompts), 3, config.height, config.width)
         # The state stays in float32: in bf16 the last steps would round away what they add.
-        x = randn_tensor(shape, generator, device, torch.float32) if latents is None else latents.to(device)
-        self.scheduler.set_timesteps(num_inference_steps, device=device)
-        for number, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
+        noise = randn_tensor(shape, generator, device, torch.float32) if latents is None else latents.to(device)
+        timesteps = self.prepare_timesteps(num_inference_steps, strength if image is not None else 1.0, device)
+        levels = [*(timesteps / self.scheduler.config.num_train_timesteps).tolist(), 0.0]  # the last: a clean picture
+        known = None if image is None else torch.from_numpy(image).permute(2, 0, 1).float().to(device) / 127.5 - 1
+        x = noise if known is None else torch.lerp(known.expand(shape), noise, levels[0])
+        region = None if mask is None else torch.from_numpy(mask).float().to(device)
+        for number, t in enumerate(self.progress_bar(timesteps)):
             sigma = (t / self.scheduler.config.num_train_timesteps).expand(phrases.shape[0]).to(device)
             doubled = torch.cat((x, x)) if guided else x
             velocity = self.transformer(doubled, sigma, phrases, cells, flag)
@@ -106,9 +123,11 @@ class IllustratorPipeline(DiffusionPipeline):
                 silent, spoken = velocity.chunk(2)
                 velocity = silent + guidance_scale * (spoken - silent)
             if wanted is not None:
-                level = (t / self.scheduler.config.num_train_timesteps).item()
+                level = levels[number]
                 velocity = velocity - hold_colours(x - level * velocity, wanted, sketch_strength) / level
             x = self.scheduler.step(velocity, t, x, return_dict=False)[0]
+            if known is not None and region is not None:  # what stays, at the level reached
+                x = torch.lerp(torch.lerp(known.expand(shape), noise, levels[number + 1]), x, region)
             if callback_on_step_end is not None:
                 x = callback_on_step_end(self, number, t, {"latents": x}).pop("latents", x)
         return self._output(x, output_type, return_dict)

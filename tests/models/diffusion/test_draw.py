@@ -12,12 +12,12 @@ from PIL import Image
 from models.diffusion.bands import Bands
 from models.diffusion.coefficients import Table, format_table
 from models.diffusion.draw import Drawer, load_drawer
-from models.diffusion.loading import Loaded, digest_folder, make_scheduler, pick_dtype
+from models.diffusion.loading import digest_folder, make_scheduler, pick_dtype
 from models.diffusion.request import DrawRequest
 from models.errors import InputError, SceneError, SetupError
 from models.profiles import Profile, load_profile
 from models.prompt import Prompt
-from tests.models.diffusion.tiny import tiny_stable_diffusion
+from tests.models.diffusion.tiny import tiny_illustrator, tiny_stable_diffusion
 
 DOUBLE = "double:low=0.05,high=0.02"
 
@@ -174,7 +174,11 @@ def test_folders_that_are_no_pipeline(profile, tmp_path):
         ({"width": 0}, "width 0"),
         ({"guidance": float("nan")}, "guidance nan"),
         ({"correction": "low"}, "needs low"),
-        ({"sketch": "sketch.png"}, "takes no sketch"),
+        ({"sketch": "absent.png"}, "sketch absent.png cannot be read as an image"),
+        ({"image": "absent.png", "strength": 0.5}, "picture absent.png cannot be read"),
+        ({"mask": "mask.png"}, "a picture with it"),
+        ({"strength": 0.0}, "strength 0.0"),
+        ({"amount": 1.5}, "amount 1.5"),
     ],
 )
 def test_bad_requests(drawer, change, said):
@@ -208,26 +212,7 @@ def test_dtype():
 
 @pytest.fixture(scope="module")
 def embedded(need_weight) -> Drawer:
-    """The embedded pipeline around a network of one small layer with random weights."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-    from transformers import AutoModel, AutoTokenizer
-
-    from models.illustrator.network import IllustratorTransformer
-    from models.illustrator.pipeline import IllustratorPipeline
-
-    sentences = need_weight("minilm-l6")
-    torch.manual_seed(0)
-    network = IllustratorTransformer(dim=24, depth=1, heads=2, bottleneck=12, finish_width=8).eval()
-    for parameter in network.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    pipe = IllustratorPipeline(
-        network,
-        FlowMatchEulerDiscreteScheduler(shift=2.0),
-        AutoModel.from_pretrained(sentences, dtype="float32", use_safetensors=True).eval(),
-        AutoTokenizer.from_pretrained(sentences),
-    )
-    pipe.set_progress_bar_config(disable=True)
-    return Drawer(load_profile("embedded"), Loaded(pipe, "weights", "float32", "cpu"))
+    return tiny_illustrator(need_weight("minilm-l6"))
 
 
 def test_the_embedded_illustrator(embedded, tmp_path):

@@ -13,7 +13,21 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+)
+
+from models.diffusion.draw import Drawer
+from models.diffusion.loading import Loaded
+from models.illustrator.network import IllustratorTransformer
+from models.illustrator.pipeline import IllustratorPipeline
+from models.profiles import load_profile
 
 WORDS = ["a", "the", "red", "rocket", "cat", "sea", "of", "in", "flat", "illustration", ","]
 
@@ -232,3 +246,19 @@ FAMILIES = {
     "SDXL": sdxl, "SD3": sd3, "FLUX": flux, "Sana": sana, "PixArt": pixart, "Qwen-Image": qwen_image,
     "Z-Image": z_image,
 }  # fmt: skip
+
+
+def tiny_illustrator(sentences: Path) -> Drawer:
+    """The embedded pipeline around a network of one small layer with random weights."""
+    torch.manual_seed(0)
+    network = IllustratorTransformer(dim=24, depth=1, heads=2, bottleneck=12, finish_width=8).eval()
+    for parameter in network.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    pipe = IllustratorPipeline(
+        network,
+        FlowMatchEulerDiscreteScheduler(shift=2.0),
+        AutoModel.from_pretrained(sentences, dtype="float32", use_safetensors=True).eval(),
+        AutoTokenizer.from_pretrained(sentences),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return Drawer(load_profile("embedded"), Loaded(pipe, "weights", "float32", "cpu"))
