@@ -111,11 +111,12 @@ def run_flow(name: str, as_json: bool, video: str, *arguments: Any) -> int:
 
     interrupt.listen()
     try:
-        with orchestration(lambda: video and probe_early(video)), show_progress(quiet=as_json) as report:
+        with orchestration(lambda: video and probe_early(video)), show_progress(quiet=as_json) as (report, tell):
             from flows import illustrate as flows
-            from flows.desks import REPORT
+            from flows.desks import REPORT, TELL
 
             REPORT.set(report)
+            TELL.set(tell)
             outcome = getattr(flows, name)(*arguments)
             interrupt.check()
     except (KeyboardInterrupt, Exception):  # here, for click would add an empty line of its own

@@ -18,6 +18,8 @@ from tasks.storyboard import from_plain, read_storyboard
 
 #: Who is told how far a stage has come; the command line puts its progress bars here.
 REPORT: ContextVar[Report] = ContextVar("report", default=lambda stage, done, total: None)
+#: Who is told at once what the user should know before a long wait.
+TELL: ContextVar[Callable[[str], None]] = ContextVar("tell", default=lambda text: None)
 #: What a run's record names the versions of.
 LIBRARIES = ("torch", "diffusers", "transformers", "faster-whisper", "opencv-python-headless", "prefect")
 
@@ -74,7 +76,7 @@ def _set_up(folder: Path, board: Storyboard, options: Options) -> tuple[Desk, St
     profile = load_profile(options.profile or (before.profile if before else "embedded"))
     settings = resolve_settings(options, profile, board.video, before)
     check_space(folder, settings.candidates * max(len(board.scenes), 1))
-    desk = Desk(folder.absolute(), settings, open_toolbox(profile), REPORT.get())
+    desk = Desk(folder.absolute(), settings, open_toolbox(profile), REPORT.get(), TELL.get())
     desk.notes.extend(_remark(settings, profile))
     board = replace(board, settings=asdict(settings), versions={**board.versions, **list_versions()})
     return desk, save_board(folder, board)

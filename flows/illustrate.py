@@ -7,6 +7,7 @@ from prefect import flow
 from flows import steps
 from flows.desks import open_desk, reopen_desk
 from tasks.desk import Desk, Options
+from tasks.estimate import foretell
 from tasks.output import Outcome, write_run
 from tasks.records import Storyboard
 
@@ -52,6 +53,7 @@ def plan_scenes(desk: Desk, board: Storyboard) -> Storyboard:
 def illustrate_scenes(desk: Desk, board: Storyboard) -> Storyboard:
     """Each scene's candidates drawn, the best of them chosen."""
     for scene in board.scenes:
+        foretell(desk, board)
         board = steps.draw_candidates(desk, board, scene.id)
         board = steps.choose_candidate(desk, board, scene.id)
     return board

@@ -8,6 +8,7 @@ neighbours (a block-diagonal mask over the packed answers), so that forty of the
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from models import meter
 from models.errors import SetupError
 
 #: Tokens of a prompt that are kept; longer ones lose their middle, since both ends carry the frame of the question.
@@ -48,6 +49,7 @@ class Language:
                 do_sample=False,
                 pad_token_id=self.tokenizer.eos_token_id,
             )
+        meter.count_tokens("language", prefix.shape[1], output.shape[1] - prefix.shape[1])
         return self.tokenizer.decode(output[0, prefix.shape[1] :], skip_special_tokens=True).strip()
 
     def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
@@ -59,6 +61,7 @@ class Language:
 
         answers = [self.tokenizer.encode(text, add_special_tokens=False) for text in continuations]
         prefix = self._encode(prompt)  # (1, T)
+        meter.count_tokens("language", prefix.shape[1] + sum(map(len, answers)))
         scores: list[float] = []
         with torch.inference_mode():
             first = self.model(prefix, use_cache=True, logits_to_keep=1)
@@ -140,4 +143,5 @@ def load_language(path: Path | str, dtype=None) -> Language:
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype or fast_dtype(), use_safetensors=True)
+    meter.DEVICES["describe"].add(model.device.type)
     return Language(model, tokenizer)

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models import meter
 from models.errors import SetupError
 from models.profiles import MODEL_FIELDS, Profile
 from models.weights import Report, fetch_weight, list_weights, weight_path
@@ -68,7 +69,9 @@ def drawer(profile: Profile) -> Any:
     """`models.diffusion.draw`: DrawRequest -> (height, width, 3) uint8 RGB."""
     from models.diffusion.draw import load_drawer
 
-    return load_drawer(profile)
+    drawer = load_drawer(profile)
+    meter.DEVICES["draw"].add(drawer.loaded.device)
+    return drawer
 
 
 @cache

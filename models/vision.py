@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models import meter
 from models.errors import SetupError
 from models.language import fast_dtype
 
@@ -36,6 +37,8 @@ def load_seer(model_id_or_folder: str | Path, revision: str | None = None, devic
             f"the vision model {model_id_or_folder} cannot be loaded ({reason}): "
             "give a folder or a Hub id of an image-text-to-text model, or a profile without one"
         ) from error
+
+    meter.DEVICES["describe"].add(device)
 
     def ask(images: Sequence[np.ndarray], question: str, max_new_tokens: int = 256) -> str:
         return _answer(model, processor, list(images), question, max_new_tokens)
@@ -106,4 +109,6 @@ def _answer(model, processor, images: list[np.ndarray], question: str, max_new_t
     inputs = processor(images=pictures, text=[text], return_tensors="pt").to(model.device, dtype=model.dtype)
     with torch.inference_mode():
         output = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
-    return processor.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+    read = inputs["input_ids"].shape[1]
+    meter.count_tokens("vision", read, output.shape[1] - read)
+    return processor.tokenizer.decode(output[0, read:], skip_special_tokens=True).strip()

@@ -74,7 +74,9 @@ class Desk:
     settings: Settings
     tools: Toolbox
     report: Report = lambda stage, done, total: None
+    tell: Callable[[str], None] = lambda text: None  # says something at once, where someone is looking
     tally: Counter = field(default_factory=Counter)  # what this run did: drawn, kept, evaluations
+    laps: list[float] = field(default_factory=list)  # s per network evaluation, of each picture drawn by this run
     notes: list[str] = field(default_factory=list)  # what the user should know, in the order it came up
 
     def note(self, text: str) -> None:

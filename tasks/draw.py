@@ -6,6 +6,7 @@ kept, whoever drew it and however that run ended.
 
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ import numpy as np
 from models.diffusion.request import DrawRequest
 from models.errors import SceneError
 from models.prompt import Prompt
+from tasks.cost import count_evaluations, draw_step, put_cost, tally_drawn_picture, tally_kept_picture
 from tasks.desk import Desk
 from tasks.folder import locate, name_still, save_board
 from tasks.judge import choose_best, judge_candidates
@@ -42,11 +44,6 @@ def candidate_seed(run_seed: int, scene_id: str, number: int) -> int:
     """The seed of candidate `number` of a scene, 0 <= seed < 2^32: it depends on nothing else, least of all a batch."""
     digest = hashlib.sha256(f"{run_seed}:{scene_id}:{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
-
-
-def count_evaluations(steps: int, guidance: float) -> int:
-    """Passes through the network for one picture: guidance other than 0 and 1 asks twice a step."""
-    return steps * (1 if guidance in (0, 1) else 2)
 
 
 def plan_candidates(desk: Desk, scene: Scene) -> list[Plan]:
@@ -100,29 +97,32 @@ def _ensure(desk: Desk, board: Storyboard, scene_id: str, plan: Plan) -> Storybo
     scene = find_scene(board, scene_id)
     known = next((c for c in scene.panel.candidates if c.digest == plan.digest), None)
     candidate = known or _describe_candidate(desk, scene, plan)
-    path = locate(desk.folder, candidate.image)
+    path, costed = locate(desk.folder, candidate.image), board
     if is_whole(path, plan.digest):
-        desk.tally["kept"] += 1
+        tally_kept_picture(desk, board, scene, candidate)
     else:
-        write_picture(path, *_draw(desk, scene, candidate))
+        pixels, notes, cost = _draw(desk, scene, candidate)
+        write_picture(path, pixels, notes)
+        costed = put_cost(board, draw_step(scene.id, plan.digest), cost)
     if not known:  # what `auto` came to is known to the picture itself, whoever drew it
         settings = {**candidate.settings, "correction": read_notes(path)["correction"]}
         candidate = replace(candidate, settings=settings)
     panel = _with_candidate(scene.panel, plan.number, candidate)
-    fresh = put_scene(board, replace(scene, panel=panel, state="drawn", error=""))
+    fresh = put_scene(costed, replace(scene, panel=panel, state="drawn", error=""))
     return board if fresh == board else save_board(desk.folder, fresh)
 
 
-def _draw(desk: Desk, scene: Scene, candidate: Candidate) -> tuple[np.ndarray, dict[str, str]]:
-    """A picture's pixels and notes."""
+def _draw(desk: Desk, scene: Scene, candidate: Candidate) -> tuple[np.ndarray, dict[str, str], dict[str, Any]]:
+    """A picture's pixels, its notes, and what it has cost."""
     s, draw = desk.settings, desk.tools.draw()
     request = DrawRequest(_prompt(scene), candidate.seed, s.width, s.height, s.steps, s.guidance, s.correction)
+    began = time.perf_counter()
     pixels = draw(request)
+    seconds = time.perf_counter() - began
     if pixels.shape != (s.height, s.width, 3):
         raise SceneError(f"the model drew {pixels.shape}, asked for were {(s.height, s.width, 3)}")
-    desk.tally["drawn"] += 1
-    desk.tally["evaluations"] += count_evaluations(s.steps, s.guidance)
-    return pixels, _notes(desk, scene, candidate, _name_correction(draw, request))
+    cost = tally_drawn_picture(desk, count_evaluations(s.steps, s.guidance), seconds)
+    return pixels, _notes(desk, scene, candidate, _name_correction(draw, request)), cost
 
 
 def _name_correction(draw: Callable, request: Any) -> str:

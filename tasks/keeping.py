@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from models import meter
 from models.errors import BrollError, InputError, SceneError
+from tasks.cost import put_cost, tally_kept_step, tally_tokens
 from tasks.desk import Desk
 from tasks.folder import save_board
 from tasks.records import Cue, Scene, Storyboard
@@ -21,12 +23,14 @@ SCENE_STAGES = ("describe", "prompt", "draw", "judge")
 def keep(desk: Desk, board: Storyboard, step: str, key: str, compute: Callable[[], Storyboard]) -> Storyboard:
     """The board as it is where `step` was done from what `key` stands for; else what `compute` makes of it, saved."""
     if board.versions.get("steps", {}).get(step) == key:
-        desk.tally["steps kept"] += 1
+        tally_kept_step(desk, board, step)
         return board
-    began = time.perf_counter()
+    began, before = time.perf_counter(), meter.TOKENS.copy()
     fresh = compute()
+    tokens = meter.tokens_since(before)
     desk.tally["steps done"] += 1
-    return save_board(desk.folder, mark_done(fresh, step, key, time.perf_counter() - began))
+    tally_tokens(desk, tokens)
+    return save_board(desk.folder, put_cost(mark_done(fresh, step, key, time.perf_counter() - began), step, tokens))
 
 
 def mark_done(board: Storyboard, step: str, key: str, seconds: float) -> Storyboard:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.caption_formats import format_srt, format_vtt
+from tasks.cost import Cost, remember_lap, sum_up_cost
 from tasks.desk import Desk
 from tasks.folder import list_files, save_board, write_whole
 from tasks.gallery import write_gallery
@@ -35,6 +36,7 @@ class Outcome:
     cues: int
     notes: tuple[str, ...]  # what the user should know
     seconds: dict[str, float]  # by stage, of this run
+    cost: Cost  # what it has used, by stage and by picture, and what it was spared
     settings: dict[str, Any]
     versions: dict[str, Any]
     files: tuple[str, ...] = ()  # everything in the folder, relative to it
@@ -55,6 +57,7 @@ def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
 
 def write_run(desk: Desk, board: Storyboard, seconds: Mapping[str, float]) -> Outcome:
     """Write `run.json` and hand on what it says."""
+    remember_lap(desk)
     files = sorted({*list_files(desk.folder), RUN_NAME})
     outcome = _sum_up(desk, board, seconds, tuple(files))
     write_whole(desk.folder / RUN_NAME, json.dumps(asdict(outcome), indent=2, ensure_ascii=False) + "\n")
@@ -81,6 +84,7 @@ def _sum_up(desk: Desk, board: Storyboard, seconds: Mapping[str, float], files: 
         cues=len(board.captions.cues),
         notes=tuple(notes),
         seconds={name: round(value, 3) for name, value in seconds.items()},
+        cost=sum_up_cost(desk, board, seconds),
         settings=board.settings,
         versions={name: value for name, value in board.versions.items() if name != "steps"},
         files=files,

@@ -144,4 +144,5 @@ class Storyboard:
     scenes: tuple[Scene, ...] = ()
     timings: dict = field(default_factory=dict)  # seconds by stage
     versions: dict = field(default_factory=dict)  # of the program, the models, the libraries
+    costs: dict = field(default_factory=dict)  # by step: what it has used (seconds, evaluations, tokens, device)
     version: int = STORYBOARD_VERSION

@@ -106,7 +106,7 @@ def _continue(old: Scene, scene: Scene) -> Scene:
 
 
 def _drop_steps(board: Storyboard) -> Storyboard:
-    """Without the keys and times of scenes that are no more."""
+    """Without the keys, times and costs of scenes that are no more."""
     ids = {scene.id for scene in board.scenes}
 
     def stays(step: str) -> bool:
@@ -114,7 +114,8 @@ def _drop_steps(board: Storyboard) -> Storyboard:
 
     steps = {step: key for step, key in board.versions.get("steps", {}).items() if stays(step)}
     timings = {step: seconds for step, seconds in board.timings.items() if stays(step)}
-    return replace(board, versions={**board.versions, "steps": steps}, timings=timings)
+    costs = {step: cost for step, cost in board.costs.items() if stays(step)}
+    return replace(board, versions={**board.versions, "steps": steps}, timings=timings, costs=costs)
 
 
 def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:

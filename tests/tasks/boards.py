@@ -88,7 +88,7 @@ _scene = st.builds(
 )  # fmt: skip
 _cue = st.builds(Cue, _frames, _seconds, _seconds, _text, _text)
 boards = st.builds(
-    Storyboard, video=_video, settings=_json, scenes=_tuple(_scene), timings=_json, versions=_json, version=st.just(1),
-    captions=st.builds(Captions, _text, _text, _tuple(_cue), _text),
+    Storyboard, video=_video, settings=_json, scenes=_tuple(_scene), timings=_json, versions=_json, costs=_json,
+    version=st.just(1), captions=st.builds(Captions, _text, _text, _tuple(_cue), _text),
 )  # fmt: skip
 shots = st.builds(Shot, _seconds, _seconds, _frames, _frames, _seconds, _text)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import SceneError, SetupError
-from tasks.draw import candidate_seed, count_evaluations
+from tasks.cost import count_evaluations
+from tasks.draw import candidate_seed
 from tasks.folder import list_files
 from tasks.stages import carry_over
 from tests.flows.tools import CAPTIONS, Tools, make_talk
@@ -32,10 +33,10 @@ def unbroken(talk, tmp_path_factory) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes | dict]:
-    """Every file's bytes; the storyboard without its timings; the run's own record apart."""
+    """Every file's bytes; storyboard and page without times; the run's own record apart."""
     found = {name: (folder / name).read_bytes() for name in list_files(folder) if name != "run.json"}
     board = json.loads(found["storyboard.json"])
-    board.pop("timings")
+    del board["timings"], board["costs"]
     return found | {"storyboard.json": board}
 
 
