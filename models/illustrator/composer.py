@@ -1,13 +1,14 @@
 """Layouts to pictures, on tensors: the training pictures, and at low resolution the sketches that guide a drawing.
 
-Colours are 0..1. A picture is (3, 180, 320); a sketch is (3, 36, 64): the mean colour of five-pixel cells, softened.
+Colours are 0..1. A picture is (3, 180, 320), or that times a scale: the judge learns from small ones, the upscaler
+from large ones. A sketch is (3, 36, 64): the mean colour of five-pixel cells, softened.
 """
 
 import io
 import json
 import random
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,13 @@ class Bank:
         rows = self.index.get((concept, look)) or self.index[(concept, other)]
         return self.drawings[rng.choice(rows)].float() / 255
 
-    def background(self, setting: str, seed: int) -> torch.Tensor:
-        """(3, 180, 320) float in 0..1."""
+    def background(self, setting: str, seed: int, scale: float = 1) -> torch.Tensor:
+        """(3, 180 * scale, 320 * scale) float in 0..1."""
         known = self.backgrounds.get(setting)
-        if known is not None:
+        if known is not None and scale == 1:
             return known[seed % len(known)].float() / 255
-        return torch.from_numpy(draw_background(setting, seed)).permute(2, 0, 1).float() / 255
+        size = (round(WIDTH * scale), round(HEIGHT * scale))
+        return torch.from_numpy(draw_background(setting, seed, size)).permute(2, 0, 1).float() / 255
 
 
 def load_bank(path: Path, size: int = 192, backgrounds: int = 48, held_out: bool = False) -> Bank:
@@ -57,18 +59,37 @@ def load_bank(path: Path, size: int = 192, backgrounds: int = 48, held_out: bool
     with zipfile.ZipFile(path) as archive:
         entries = [e for e in json.loads(archive.read("manifest.json")) if e["held_out"] == held_out]
         if not kept.exists() or kept.stat().st_mtime < path.stat().st_mtime:
-            drawings = np.stack([render(archive.read(e["file"]).decode(), size).transpose(2, 0, 1) for e in entries])
+            drawings = render_drawings(archive, entries, size)
             scenes = {s: np.stack([draw_background(s, k).transpose(2, 0, 1) for k in range(backgrounds)]) for s in DRAW}
             part = kept.with_name(kept.name + ".part")
             # The format stores memory as it lies: arrays that are views with other strides would come back scrambled.
             save_file({k: np.ascontiguousarray(v) for k, v in {"drawings": drawings, **scenes}.items()}, part)
             part.replace(kept)
     tensors = load_file(kept)
+    pictures = torch.from_numpy(tensors.pop("drawings"))
+    return Bank(pictures, index_drawings(entries), {s: torch.from_numpy(stack) for s, stack in tensors.items()})
+
+
+def load_some(path: Path, size: int, concepts: int, rng: random.Random) -> Bank:
+    """The training drawings of a few concepts at `size` px: so large, all of them would not fit into memory."""
+    with zipfile.ZipFile(path) as archive:
+        entries = [e for e in json.loads(archive.read("manifest.json")) if not e["held_out"]]
+        chosen = set(rng.sample(sorted({entry["concept"] for entry in entries}), concepts))
+        entries = [entry for entry in entries if entry["concept"] in chosen]
+        return Bank(torch.from_numpy(render_drawings(archive, entries, size)), index_drawings(entries), {})
+
+
+def render_drawings(archive: zipfile.ZipFile, entries: list[dict], size: int) -> np.ndarray:
+    """(N, 4, size, size) uint8 of the manifest's entries."""
+    return np.stack([render(archive.read(e["file"]).decode(), size).transpose(2, 0, 1) for e in entries])
+
+
+def index_drawings(entries: list[dict]) -> dict[tuple[str, str], list[int]]:
+    """(concept, look) -> rows among the entries."""
     index: dict[tuple[str, str], list[int]] = {}
     for row, entry in enumerate(entries):
         index.setdefault((entry["concept"], entry["look"]), []).append(row)
-    pictures = torch.from_numpy(tensors.pop("drawings"))
-    return Bank(pictures, index, {setting: torch.from_numpy(stack) for setting, stack in tensors.items()})
+    return index
 
 
 def load_sketchbook(path: Path = WEIGHTS / "sketchbook.png") -> Bank:
@@ -121,11 +142,10 @@ def paste_item(canvas: torch.Tensor, drawing: torch.Tensor, item: Item, outlined
     paste(canvas, colour, alpha, left, top)
 
 
-def camera_grid(layout: Layout, device: torch.device) -> torch.Tensor:
-    """Where each output pixel looks, (180, 320, 2) in -1..1: camera angle and lens as one mapping."""
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, HEIGHT, device=device), torch.linspace(-1, 1, WIDTH, device=device), indexing="ij"
-    )
+def camera_grid(layout: Layout, canvas: torch.Tensor) -> torch.Tensor:
+    """Where each pixel of a canvas (3, H, W) looks, (H, W, 2) in -1..1: camera angle and lens as one mapping."""
+    rows, columns = (torch.linspace(-1, 1, side, device=canvas.device) for side in canvas.shape[1:])
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     if layout.lens == "wide-angle lens":
         bulge = 0.86 + 0.2 * (x**2 + y**2)
         x, y = x * bulge, y * bulge
@@ -140,7 +160,7 @@ def camera_grid(layout: Layout, device: torch.device) -> torch.Tensor:
     return torch.stack((x, y), -1)
 
 
-def blur(picture: torch.Tensor, factor: int = 6) -> torch.Tensor:
+def blur(picture: torch.Tensor, factor: float = 6) -> torch.Tensor:
     """(3, H, W) out of focus."""
     small = F.interpolate(picture[None], scale_factor=1 / factor, mode="bilinear", antialias=True)
     return F.interpolate(small, picture.shape[-2:], mode="bicubic")[0].clamp(0, 1)
@@ -177,20 +197,27 @@ def apply_lighting(picture: torch.Tensor, layout: Layout) -> torch.Tensor:
     if layout.lighting in TINTS:
         return picture * picture.new_tensor(TINTS[layout.lighting])[:, None, None]
     if layout.lighting == "spotlight":
-        item = layout.items[-1]
-        y = (torch.arange(HEIGHT, device=picture.device) - item.y)[:, None]
-        x = torch.arange(WIDTH, device=picture.device) - item.x
-        reach = max(item.size, 60) * 0.72
-        mask = torch.sigmoid((reach - torch.sqrt(x**2 + y**2)) / 7)
+        item, scale = layout.items[-1], picture.shape[-1] / WIDTH
+        y = (torch.arange(picture.shape[-2], device=picture.device) - item.y)[:, None]
+        x = torch.arange(picture.shape[-1], device=picture.device) - item.x
+        reach = max(item.size, 60 * scale) * 0.72
+        mask = torch.sigmoid((reach - torch.sqrt(x**2 + y**2)) / (7 * scale))
         return picture * (0.3 + 0.78 * mask)
     return picture
 
 
-def compose(layout: Layout, bank: Bank, rng: random.Random) -> torch.Tensor:
-    """One picture, (3, 180, 320) in 0..1."""
-    canvas = bank.background(layout.setting, layout.background).clone()
+def enlarge(layout: Layout, scale: float) -> Layout:
+    """The layout on a canvas `scale` times as large."""
+    items = (replace(item, x=item.x * scale, y=item.y * scale, size=item.size * scale) for item in layout.items)
+    return replace(layout, items=tuple(items))
+
+
+def compose(layout: Layout, bank: Bank, rng: random.Random, scale: float = 1) -> torch.Tensor:
+    """One picture, (3, 180 * scale, 320 * scale) in 0..1."""
+    layout = enlarge(layout, scale) if scale != 1 else layout
+    canvas = bank.background(layout.setting, layout.background, scale).clone()
     if layout.lens == "shallow focus":
-        canvas = blur(canvas)
+        canvas = blur(canvas, 6 * scale)
     look = "gradient" if layout.style == "soft gradient illustration" else "flat"
     chosen: dict[str, torch.Tensor] = {}
     for item in layout.items:
@@ -200,7 +227,7 @@ def compose(layout: Layout, bank: Bank, rng: random.Random) -> torch.Tensor:
             shadow(canvas, item)
         paste_item(canvas, chosen[item.concept], item, layout.style == "outlined illustration")
     if layout.lens == "wide-angle lens" or layout.camera_angle != "eye level":
-        grid = camera_grid(layout, canvas.device)[None]
+        grid = camera_grid(layout, canvas)[None]
         canvas = F.grid_sample(canvas[None], grid, padding_mode="reflection", align_corners=True)[0]
     return apply_lighting(apply_palette(canvas, layout.palette), layout).clamp(0, 1)
 

@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import SetupError
+from models.illustrator.selection import CATEGORIES, DROPPED, EXTRA, FEELINGS, FLAT_COLOR, KAMELEON, RENAMED, ULTIMATE
 from models.illustrator.vocabulary import WEIGHTS
 from models.weights import cache_folder
 
@@ -38,79 +39,24 @@ class Source:
     licence: str
     author: str
     look: str  # "flat" | "gradient": which style of the prompt its drawings show
+    icons: dict[str, str] | None = None  # icon -> concept; None: the emoji that FIRST chooses, under its names
 
 
+FIRST = "@iconify-json/fluent-emoji-flat"
 SOURCES = (
-    Source("@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Microsoft Corporation", "flat"),
+    Source(FIRST, "1.2.6", "MIT", "Microsoft Corporation", "flat"),
     Source("@iconify-json/fluent-emoji", "1.2.7", "MIT", "Microsoft Corporation", "gradient"),
     Source("@iconify-json/noto", "1.2.9", "Apache-2.0", "Google Inc.", "gradient"),
+    Source("@iconify-json/noto-v1", "1.2.5", "Apache-2.0", "Google Inc.", "flat"),
     Source("@iconify-json/twemoji", "1.2.5", "CC-BY-4.0", "Twitter, Inc. and contributors", "flat"),
-    Source("@iconify-json/flat-color-icons", "1.2.3", "MIT", "Icons8", "flat"),
+    Source("@iconify-json/emojione", "1.2.3", "CC-BY-4.0", "Emoji One", "flat"),
+    Source("@iconify-json/flat-color-icons", "1.2.3", "MIT", "Icons8", "flat", FLAT_COLOR),
+    Source("@iconify-json/streamline-kameleon-color", "1.2.2", "CC-BY-4.0", "Streamline", "flat", KAMELEON),
+    Source("@iconify-json/streamline-ultimate-color", "1.2.2", "CC-BY-4.0", "Streamline", "flat", ULTIMATE),
 )
 KEYWORDS = ("emojilib", "4.0.3")  # MIT: synonyms keyed by emoji
-
-#: Categories whose members are concrete things; the other categories give only the names listed in EXTRA.
-CATEGORIES = ("Activities", "Animals & Nature", "Food & Drink", "Objects", "Travel & Places")
-EXTRA = (
-    "robot ghost skull alien brain eye ear nose tooth bone lungs anatomical-heart footprints handshake red-heart "
-    "broken-heart thought-balloon speech-balloon bomb collision dashing-away clapping-hands "
-    "folded-hands flexed-biceps waving-hand thumbs-up busts-in-silhouette family baby child person teacher scientist "
-    "health-worker farmer cook mechanic factory-worker office-worker artist astronaut firefighter judge student "
-    "technologist singer pilot detective guard construction-worker ninja superhero mage merperson zombie "
-    "person-running person-walking person-biking person-swimming person-surfing person-climbing "
-    "person-in-lotus-position person-juggling recycling-symbol warning atom-symbol"
-).split()
-FLAT_COLOR = (
-    "binoculars calculator circuit dam database diploma-1 electrical-sensor flow-chart genealogy icons8-cup "
-    "line-chart mind-map pie-chart podium-with-speaker process safe settings sim-card-chip survey todo-list "
-    "tree-structure video-projector webcam workflow electronics engineering library"
-).split()
-
-#: Dropped: clock faces and moon phases that differ by a hand, lettering, flags, religion as decoration, weapons
-#: and tobacco, and near-doubles of a concept that is kept under its plainer name.
-DROPPED = re.compile(
-    r"-oclock$|-thirty$|skin-tone|(light|medium|dark)-skin|-quarter-moon|gibbous|waning|new-moon|moon-face|"
-    r"^(1st|2nd|3rd)-place|-suit$|globe-showing-(asia|europe)|globe-with-mer|japanese-(castle|post|dolls)|tokyo-tower|"
-    r"map-of-japan|with-(raised|lowered)-flag|^oncoming-|-beer-mugs$|banknote$|with-yen|cigarette|coffin|dagger|"
-    r"water-pistol|crossed-swords|love-hotel|^joker$|flower-playing|hanafuda|mahjong|red-envelope|tanabata|"
-    r"moon-viewing|kaaba|shinto|hindu-temple|prayer-beads|hamsa|nazar|diya|funeral|ballot-box-with-ballot|"
-    r"tear-off|pager|fax|bikini|briefs|swimsuit|sandal|ballet|womans-(hat|boot)|kimono|sari|geta|"
-    r"(sun|cloud)-(behind|with-snow|with-rain|with-lightning$)|sun-with|night-with|bridge-at|at-dusk|sunrise$|"
-    r"speaker-(low|medium)|muted|postal-horn|^(green|orange|blue)-book|closed-book|locked-with|inbox|outbox|"
-    r"envelope-with|incoming|e-mail|mobile-phone-with|open-file|card-index-d|bookmark-tabs|page-with-curl|"
-    r"front-facing|-arrival|-departure|tram-car|light-rail|metro|high-speed|monorail|minibus|mountain-railway|"
-    r"suspension-railway|railway-car|umbrella-(on|with)|closed-umbrella|^(dog|cat|cow|horse|rabbit|mouse|tiger|pig|"
-    r"monkey|dragon)$|guide-dog|service-dog|poodle|black-cat|blackbird|ewe$|ram$|rosette|white-flower|wilted|"
-    r"sake|tangerine|roasted|oden|dango|mate$|moon-cake|fish-cake|tamale|stuffed|flatbread|rice-cracker|cut-of|"
-    r"magnifying-glass-tilted-right|tilted-left-?$^|videocassette|trackball|long-drum|hook$|moai|barber|placard|"
-    r"hot-springs|passenger-ship|without-snow|foggy|cyclone|fog$|bellhop|department-store|convenience|artic|"
-    r"mountain-cableway|aerial|lacrosse|field-hockey|rugby|softball|nesting|carp|pine-dec|piata|level-slider|identification"
-)
-#: Plainer names for what the sets call otherwise.
-RENAMED = {
-    "dog face": "dog", "cat face": "cat", "cow face": "cow", "horse face": "horse", "rabbit face": "rabbit",
-    "mouse face": "mouse", "tiger face": "tiger", "pig face": "pig", "monkey face": "monkey", "dragon face": "dragon",
-    "honeybee": "bee", "automobile": "car", "magnifying glass tilted left": "magnifying glass",
-    "deciduous tree": "tree", "evergreen tree": "pine tree", "red apple": "apple", "hot beverage": "cup of coffee",
-    "globe showing americas": "globe", "anatomical heart": "human heart", "red heart": "heart",
-    "hourglass done": "hourglass", "spouting whale": "whale", "lady beetle": "ladybug",
-    "high voltage": "lightning bolt",
-    "chart increasing": "rising chart", "chart decreasing": "falling chart", "desktop computer": "computer",
-    "wrapped gift": "gift", "bullseye": "target", "mantelpiece clock": "clock", "sport utility vehicle": "jeep",
-    "office building": "office tower", "performing arts": "theatre masks", "busts in silhouette": "crowd",
-    "ringed planet": "planet", "water wave": "wave", "building construction": "construction site",
-    "motorized wheelchair": "wheelchair", "front facing baby chick": "chick", "locked": "padlock",
-    "cityscape": "city", "diploma 1": "diploma", "icons8 cup": "mug", "settings": "gears", "process": "cycle arrows",
-    "sim card chip": "chip", "tree structure": "hierarchy", "genealogy": "family tree", "todo list": "checklist",
-    "books": "stack of books", "fork and knife with plate": "plate with cutlery", "t rex": "dinosaur",
-    "podium with speaker": "speaker at a podium", "ear of corn": "corn", "sheaf of rice": "wheat",
-    "two hump camel": "bactrian camel", "manual wheelchair": "hand wheelchair", "classical building": "temple",
-    "rescue workers helmet": "hard hat",
-    "wastebasket": "waste bin", "couch and lamp": "sofa", "memo": "note and pencil",
-    "person biking": "cyclist",
-    "person running": "runner", "person swimming": "swimmer", "thought balloon": "thought bubble",
-    "speech balloon": "speech bubble", "satellite antenna": "satellite dish",
-}  # fmt: skip
+DISC = re.compile(r"^((?:<g[^>]*>)?)<(?:path|circle)[^>]*/>")  # what a Kameleon drawing lies on
+ALIKE = 0.035  # mean difference of two thumbnails (0..1) below which they show the same
 
 
 @dataclass(frozen=True)
@@ -141,29 +87,29 @@ def unpack(package: str, version: str, folder: Path) -> Path:
     return root / "package"
 
 
-def wanted_icons(root: Path, package: str, names: set[str] | None) -> list[str]:
-    """Icon names worth drawing: `names` where given, else concrete categories less DROPPED, with EXTRA."""
+def choose_emoji(root: Path) -> list[str]:
+    """The emoji worth drawing: concrete categories less DROPPED, with EXTRA and FEELINGS."""
     icons = json.loads((root / "icons.json").read_text())["icons"]
-    if package.endswith("flat-color-icons"):
-        return [name for name in FLAT_COLOR if name in icons]
-    if names is not None:
-        return sorted(names & set(icons))
     categories = json.loads((root / "metadata.json").read_text())["categories"]
     chosen = {name for category in CATEGORIES for name in categories.get(category, ()) if not DROPPED.search(name)}
-    return sorted((chosen | set(EXTRA)) & set(icons))
+    return sorted((chosen | set(EXTRA) | set(FEELINGS)) & set(icons))
 
 
 def read_svgs(root: Path, names: list[str]) -> dict[str, str]:
-    """SVG texts by icon name."""
+    """SVG texts by icon name; names that the set lacks are passed over."""
     data = json.loads((root / "icons.json").read_text())
+    on_disc = "kameleon" in data["prefix"]
     svgs = {}
-    for name in names:
+    for name in filter(data["icons"].__contains__, names):
         icon = data["icons"][name]
         left, top = icon.get("left", 0), icon.get("top", 0)
         width, height = (icon.get(key, data.get(key, 16)) for key in ("width", "height"))
+        body = DISC.sub(r"\1", icon["body"], count=1) if on_disc else icon["body"]
+        if on_disc:  # the drawing fills the middle of its disc
+            left, top, width, height = left + width * 0.14, top + height * 0.14, width * 0.72, height * 0.72
         svgs[name] = (
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{left} {top} {width} {height}">{icon["body"]}</svg>'
+            f'viewBox="{left:g} {top:g} {width:g} {height:g}">{body}</svg>'
         )
     return svgs
 
@@ -202,19 +148,35 @@ def is_drawable(svg: str) -> bool:
     return coverage > 0.05
 
 
+def drop_doubles(names: list[str], svgs: dict[str, str]) -> list[str]:
+    """`names` without those whose drawing looks like an earlier one's, or like its mirror image."""
+    kept: list[str] = []
+    seen = np.zeros((0, 16 * 16 * 4), np.float32)
+    for name in names:
+        thumbnail = render(svgs[name], 16).astype(np.float32) / 255
+        thumbnail[..., :3] *= thumbnail[..., 3:]
+        both = np.stack([thumbnail.ravel(), thumbnail[:, ::-1].ravel()])
+        if len(seen) and np.abs(seen[:, None] - both).mean(-1).min() < ALIKE:
+            continue
+        kept.append(name)
+        seen = np.concatenate((seen, both[:1]))
+    return kept
+
+
 def collect(folder: Path) -> tuple[list[Drawing], dict[str, str], dict[str, list[str]]]:
     """All drawings, their SVG texts by zip member, and synonyms by concept."""
     roots = {source.package: unpack(source.package, source.version, folder) for source in SOURCES}
-    first = roots[SOURCES[0].package]
-    chosen = set(wanted_icons(first, SOURCES[0].package, None))
+    first = roots[FIRST]
+    drawable = {name: svg for name, svg in read_svgs(first, choose_emoji(first)).items() if is_drawable(svg)}
+    emoji = {name: concept_name(name) for name in drop_doubles(sorted(drawable), drawable)}
     drawings, texts = [], {}
     for source in SOURCES:
-        root = roots[source.package]
-        for icon, svg in read_svgs(root, wanted_icons(root, source.package, chosen)).items():
+        named = emoji if source.icons is None else source.icons
+        for icon, svg in read_svgs(roots[source.package], sorted(named)).items():
             if not is_drawable(svg):
                 continue
             member = f"svg/{source.package.split('/')[-1]}/{icon}.svg"
-            concept = concept_name(icon)
+            concept = named[icon]
             # A tenth of the concepts keep one rendering unseen, so that judges are tested on new drawings.
             held_out = source.package.endswith("twemoji") and sum(map(ord, concept)) % 10 == 0
             drawings.append(Drawing(concept, source.package, icon, source.licence, source.look, member, held_out))

@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +73,11 @@ whale|wheat|wheel|window|wolf|world map|wrench""".replace("\n", "").split("|")
 class Compositions(IterableDataset):
     """Endless training pictures: (picture uint8 (3, 180, 320), phrase rows (slots,), subject row)."""
 
-    def __init__(self, bank: Bank, table: dict[str, int], weights: dict[str, float], seed: int) -> None:
-        self.bank, self.table, self.weights, self.seed = bank, table, weights, seed
+    def __init__(
+        self, bank: Bank, table: dict[str, int], weights: dict[str, float], seed: int, easy: float = 0.0
+    ) -> None:
+        """easy: share of pictures that show one subject, large, on a calm ground (`simplify`)."""
+        self.bank, self.table, self.weights, self.seed, self.easy = bank, table, weights, seed, easy
         self.synonyms = dict(zip(load_vocabulary().names, load_vocabulary().synonyms, strict=True))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
@@ -84,6 +87,8 @@ class Compositions(IterableDataset):
         names, weights = list(self.weights), list(self.weights.values())
         while True:
             prompt = sample_prompt(names, weights, rng)
+            if rng.random() < self.easy:
+                prompt = simplify(prompt)
             picture = compose(
                 lay_out(prompt, (prompt.subject, split_relation(prompt.relation)[1]), rng), self.bank, rng
             )
@@ -93,6 +98,14 @@ class Compositions(IterableDataset):
                     words[slot] = rng.choice(self.synonyms[words[slot]])
             rows = torch.tensor([self.table[word] for word in words])
             yield (picture * 255).round().to(torch.uint8), rows, names.index(prompt.subject)
+
+
+def simplify(prompt: Prompt) -> Prompt:
+    """The same subject alone, large, seen plainly: what a judge learns shapes from before it has to find them."""
+    easy = {name: CONTROLS[name][0] for name in ("camera_angle", "lens", "lighting", "palette")}
+    return replace(
+        prompt, relation="", setting=SETTINGS[prompt.setting in SETTINGS[1::2]], shot_type="close-up", **easy
+    )
 
 
 def known_phrases(names: list[str]) -> list[str]:
@@ -254,10 +267,10 @@ def load_words(bank: Bank, device: str) -> Words:
     return Words(names, table, vectors)
 
 
-def load_compositions(bank: Bank, words: Words, batch: int, workers: int) -> DataLoader:
-    """Batches of endless training pictures, composed by `workers` processes."""
+def load_compositions(bank: Bank, words: Words, batch: int, workers: int, easy: float = 0.0) -> DataLoader:
+    """Batches of endless training pictures, a share of them `easy`, composed by `workers` processes."""
     weights = {name: 3.0 if name in FREQUENT else 1.0 for name in words.names}
-    data = Compositions(bank, words.table, weights, seed=int(time.time()))
+    data = Compositions(bank, words.table, weights, seed=int(time.time()), easy=easy)
     return DataLoader(data, batch, num_workers=workers, prefetch_factor=3 if workers else None)
 
 
@@ -276,6 +289,7 @@ def train(recipe: Recipe, drawings: Path, folder: Path, device: str, workers: in
     torch.manual_seed(int(time.time()))  # a resumed run must not see the same noise again
     bank = load_bank(drawings, recipe.size)
     words, model = load_words(bank, device), IllustratorTransformer()
+    model.save_config(folder / "transformer")
     before = resume(folder, model)
     model = model.to(device, memory_format=torch.channels_last).train()
     average, optimisers = Average(model), make_optimisers(model, recipe.rate)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from models.errors import SetupError
@@ -11,7 +12,9 @@ from models.illustrator.network import IllustratorTransformer, to_patches, to_pi
 from models.illustrator.pipeline import IllustratorPipeline
 from models.illustrator.quantised import dequantise, load_quantised, quantise, save_quantised
 from models.illustrator.train import Average, Recipe, illustrator_loss, make_optimisers
-from models.illustrator.train_judge import judge_loss
+from models.illustrator.train_judge import Lesson
+from models.illustrator.train_upscaler import upscaler_loss
+from models.illustrator.upscaler import Upscaler
 from models.weights import weight_path
 
 TINY = {"dim": 32, "depth": 2, "heads": 2, "bottleneck": 16, "finish_width": 8}
@@ -78,15 +81,15 @@ def test_missing_weights_say_so(tmp_path):
 
 def test_learning_lowers_the_loss():
     torch.manual_seed(1)
-    model, judge = IllustratorTransformer(**TINY), JudgeEncoder(widths=(8, 16), text_dim=384)
+    model, lesson = IllustratorTransformer(**TINY), Lesson(JudgeEncoder(widths=(8, 16), text_dim=384), 4)
     x, phrases = torch.rand(4, 3, 180, 320) * 2 - 1, torch.randn(4, 10, 384)
-    x = torch.nn.functional.interpolate(torch.rand(4, 3, 9, 16), (180, 320)) * 2 - 1
-    names = torch.nn.functional.normalize(torch.randn(4, 384), dim=-1)
-    optimisers = [*make_optimisers(model, 3e-3), torch.optim.AdamW(judge.parameters(), 3e-3)]
+    x = F.interpolate(torch.rand(4, 3, 9, 16), (180, 320)) * 2 - 1
+    names = F.normalize(torch.randn(4, 384), dim=-1)
+    optimisers = [*make_optimisers(model, 3e-3), torch.optim.AdamW(lesson.parameters(), 3e-3)]
     losses = []
     for _ in range(25):
         loss, each = illustrator_loss(model, x, phrases, Recipe(), 8)
-        judged, _ = judge_loss(judge, (x + 1) / 2, torch.arange(4), names)
+        judged, _ = lesson.loss((x + 1) / 2, torch.arange(4), names)
         (loss + judged).backward()
         for optimiser in optimisers:
             optimiser.step()
@@ -95,6 +98,23 @@ def test_learning_lowers_the_loss():
     assert each.shape == (2, 4)
     first, last = np.mean(losses[:4], 0), np.mean(losses[-4:], 0)
     assert last[0] < 0.8 * first[0] and last[1] < 0.8 * first[1]
+
+
+def test_the_upscaler_learns_hard_edges():
+    torch.manual_seed(0)
+    model = Upscaler(widths=(8, 8, 8), large=(8, 4))
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    large = F.interpolate(torch.rand(8, 3, 6, 6) * 2 - 1, scale_factor=16)
+    small = F.interpolate(F.avg_pool2d(large, 4), scale_factor=0.5, mode="bilinear")
+    small = F.interpolate(small, scale_factor=2, mode="bilinear")
+    losses = []
+    for _ in range(60):
+        loss = upscaler_loss(model(small), large)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_the_average_trails_the_model():
