@@ -74,12 +74,14 @@ def folder_digest(folder: Path) -> str:
 def _describe_tools(profile: Profile) -> Any:
     from models.illustrator.vocabulary import load_vocabulary
     from tasks.describe import DescribeTools
+    from tasks.metaphors import load_ideas
 
     drawable = load_vocabulary()  # concrete things, which suit any drawing model
     return DescribeTools(
         embed=registry.embedder(profile),
         concepts=drawable.names,
         synonyms=drawable.synonyms,
+        ideas=load_ideas(),
         language=registry.language(profile),
         read_text=registry.text_reader(profile),
         see=registry.seer(profile),

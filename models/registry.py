@@ -10,7 +10,7 @@ from typing import Any
 from models import meter
 from models.errors import SetupError
 from models.profiles import MODEL_FIELDS, Profile
-from models.weights import Report, fetch_weight, list_weights, weight_path
+from models.weights import Report, cache_folder, fetch_weight, list_weights, weight_path
 
 #: What a model folder of the Hub may hold that is worth having: never pickles.
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "model.bin"]
@@ -29,9 +29,12 @@ def transcriber(profile: Profile) -> Any:
 @cache
 def embedder(profile: Profile) -> Any:
     """`models.sentences`: n texts -> (n, 384) float32, rows of unit length."""
-    from models.sentences import load_embedder
+    from models.sentences import keep_vectors, load_embedder
 
-    return load_embedder(model_path(profile.sentences))
+    folder = model_path(profile.sentences)
+    weights = folder / "model.safetensors"
+    size = weights.stat().st_size if weights.is_file() else 0
+    return keep_vectors(load_embedder(folder), cache_folder() / "vectors", f"{profile.sentences} {size}")
 
 
 @cache

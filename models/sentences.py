@@ -4,6 +4,9 @@ The usual use of MiniLM-style encoders (Reimers & Gurevych, Sentence-BERT, 2019,
 written on plain transformers so that one library fewer has to be installed.
 """
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +18,8 @@ Embed = Callable[[Sequence[str]], np.ndarray]
 
 #: MiniLM was trained on 128 tokens and its card says that 256 is the limit of what it understands.
 MAX_TOKENS = 256
+#: From so many texts on a list is one of ours (concepts, metaphors), the same in every run: worth keeping on disk.
+KEPT_FROM = 200
 #: Texts in one pass; sorted by length first, so that little of a batch is padding.
 BATCH_SIZE = 32
 
@@ -41,6 +46,45 @@ def load_embedder(folder: Path | str) -> Embed:
         return embed_texts(model, tokenizer, list(texts))
 
     return embed
+
+
+def keep_vectors(embed: Embed, folder: Path, model: str) -> Embed:
+    """`embed` with the vectors of long lists kept in `folder`, for `model`, a text that names the weights.
+
+    A file that is damaged or cannot be written costs time, never a result.
+    """
+
+    def kept(texts: Sequence[str]) -> np.ndarray:
+        texts = list(texts)
+        if len(texts) < KEPT_FROM:
+            return embed(texts)
+        path = folder / f"{hashlib.sha256(repr((model, texts)).encode()).hexdigest()[:32]}.npy"
+        known = _load_vectors(path, len(texts))
+        if known is None:
+            known = embed(texts)
+            _save_vectors(path, known)
+        return known
+
+    return kept
+
+
+def _load_vectors(path: Path, count: int) -> np.ndarray | None:
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = vectors.ndim == 2 and len(vectors) == count and vectors.dtype == np.float32
+    return vectors if whole and np.isfinite(vectors).all() else None
+
+
+def _save_vectors(path: Path, vectors: np.ndarray) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            np.save(part, vectors, allow_pickle=False)
+        os.replace(part.name, path)
+    except OSError:  # a full or read-only cache
+        return
 
 
 def embed_texts(model, tokenizer, texts: list[str]) -> np.ndarray:

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from tasks.metaphors import Idea, Scenery, match_ideas, weigh_drawings
+
 Embed = Callable[[Sequence[str]], np.ndarray]
 Score = Callable[[str, Sequence[str]], list[float]]
 
@@ -75,6 +77,12 @@ def list_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower().replace("’", "'"))
 
 
+def with_article(noun: str) -> str:
+    """ "bee" -> "a bee", "oyster" -> "an oyster", "gears" -> "gears"."""
+    plural = noun.endswith("s") and not noun.endswith("ss")
+    return noun if plural else f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def singular(word: str) -> str:
     """A rough English singular, the same for a name and for its use, which is all that matching needs."""
     if word in _IRREGULAR:
@@ -132,6 +140,7 @@ class Ranked:
     score: float  # higher is better; comparable within one passage only
     said: float  # how firmly it is named there, 0 for not at all
     sentences: tuple[int, ...]  # the sentences that name it
+    scenery: Scenery | None = None  # how a metaphor of the lexicon has it drawn
 
 
 def rank_concepts(
@@ -141,12 +150,13 @@ def rank_concepts(
     embed: Embed,
     score: Score | None = None,
     shown: Sequence[str] = (),
+    ideas: tuple[Idea, ...] = (),
 ) -> tuple[Ranked, ...]:
     """The CANDIDATES concepts that fit `sentences` best, best first.
 
-    Meaning (mean cosine over the sentences) and being named (saturating: the tenth "bicycle" adds little) decide;
-    `score(prompt, continuations)`, mean log-probabilities of a language model, settles near ties.
-    `shown` are lines of on-screen text: they count as sentences at half the weight of a spoken mention.
+    Meaning (mean cosine over the sentences), being named (saturating: the tenth "bicycle" adds little) and being what
+    one of the `ideas` is drawn as decide; `score(prompt, continuations)`, mean log-probabilities of a language model,
+    settles near ties. `shown` are lines of on-screen text: they count as sentences at half the weight of a mention.
     """
     texts = [*sentences, *shown]
     if not texts or not names:
@@ -157,6 +167,9 @@ def rank_concepts(
     for mention in mentions:
         said[mention.concept] += mention.weight * (1.0 if mention.sentence < len(sentences) else SHOWN_WEIGHT)
     total = nearness + SAID_WEIGHT * (1.0 - 0.5**said)
+    drawn = weigh_drawings(match_ideas(texts, ideas, embed), names)
+    for index, (weight, _) in drawn.items():
+        total[index] += weight
     best = [int(index) for index in np.argsort(-total, kind="stable")[:CANDIDATES]]
     if score is not None:
         likely = _likelihood_gain(texts, [names[index] for index in best], score)
@@ -168,6 +181,7 @@ def rank_concepts(
             score=float(total[index]),
             said=float(said[index]),
             sentences=tuple(dict.fromkeys(m.sentence for m in mentions if m.concept == index)),
+            scenery=drawn[index][1] if index in drawn else None,
         )
         for index in best
     )

@@ -13,7 +13,8 @@ import numpy as np
 
 from models.prompt import SETTINGS
 from tasks.answers import ask_summary
-from tasks.concepts import Embed, Ranked, embed_names, list_words, rank_concepts
+from tasks.concepts import Embed, Ranked, embed_names, list_words, rank_concepts, with_article
+from tasks.metaphors import Idea, Scenery
 from tasks.records import Cue, Scene, Summary
 from tasks.sentences import Sentence, split_sentences
 
@@ -75,6 +76,7 @@ class DescribeTools:
     embed: Embed
     concepts: tuple[str, ...]  # what the profile's drawing model can draw
     synonyms: tuple[tuple[str, ...], ...] = ()  # per concept, other words for it
+    ideas: tuple[Idea, ...] = ()  # what abstract talk may be drawn as
     language: Any = None  # models.language.Language: its `score` compares concepts
     read_text: Callable[[np.ndarray], Sequence[Any]] | None = None  # picture -> lines of text
     see: Callable[[Sequence[np.ndarray], str, int], str] | None = None  # pictures, question, tokens -> answer
@@ -119,7 +121,7 @@ def _describe_embedded(
     if not texts and not shown:
         return _describe_silence(keyframe, tools)
     score = tools.language.score if tools.language is not None else None
-    ranked = rank_concepts(texts, tools.concepts, tools.synonyms, tools.embed, score, shown)
+    ranked = rank_concepts(texts, tools.concepts, tools.synonyms, tools.embed, score, shown, tools.ideas)
     subjects, metaphor = choose_subjects(ranked)
     vectors = tools.embed([*texts, *shown])  # (n, d)
     gist = _choose_gist(texts, vectors[: len(texts)], subjects)
@@ -149,9 +151,14 @@ def choose_subjects(ranked: Sequence[Ranked]) -> tuple[tuple[str, ...], str]:
     top = ranked[0].score
     named = [one for one in ranked if one.said > 0]
     if not named or (ranked[0].said == 0 and named[0].score < NAMED_SHARE * top):
-        return (), ranked[0].name
+        return (), format_scenery(ranked[0].scenery or Scenery(ranked[0].name))
     close = [one.name for one in named if one.score >= NEXT_SHARE * named[0].score]
     return tuple(_without_kin(close)[:MOST_SUBJECTS]), ""
+
+
+def format_scenery(scenery: Scenery) -> str:
+    """The inverse of `tasks.metaphors.parse_scenery`."""
+    return f"{scenery.thing} {scenery.relation} {with_article(scenery.other)}" if scenery.other else scenery.thing
 
 
 def _without_kin(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from models.prompt import CONTROLS, PALETTES, SETTINGS, STYLES, Prompt, format_core, format_full
-from tasks.concepts import Embed, embed_names, list_words
+from tasks.concepts import Embed, embed_names, list_words, with_article
+from tasks.metaphors import parse_scenery
 from tasks.records import Scene, Summary
 
 #: Where nothing tells the setting, one of these, by the scene.
@@ -69,13 +70,14 @@ def write_prompt(
     With a `vocabulary` (the embedded model's) subjects and setting are its nearest words; without one
     (Hub models) they stay as the summary has them.
     """
-    subjects = [_fit(name, vocabulary, embed) for name in _list_subjects(summary)]
+    names, relation = _list_subjects(summary)
+    subjects = [_fit(name, vocabulary, embed) for name in names]
     second = subjects[1] if len(subjects) > 1 and subjects[1] != subjects[0] else ""
     shot = look.shot_type or _choose_shot(scene, second)
     setting = look.setting or summary.setting or _vary(scene, "setting", PLAIN_SETTINGS)
     prompt = Prompt(
         subject=subjects[0],
-        relation=_relate(subjects[0], second) if second else "",
+        relation=_relate(subjects[0], second, relation) if second else "",
         setting=_fit_setting(setting, vocabulary, embed),
         shot_type=shot,
         camera_angle=look.camera_angle
@@ -91,14 +93,16 @@ def write_prompt(
     return replace(prompt, full=format_full(prompt))
 
 
-def _list_subjects(summary: Summary) -> list[str]:
-    """The first subject (or the stand-in), and a second one only where gist or claim names it."""
+def _list_subjects(summary: Summary) -> tuple[list[str], str]:
+    """The first subject, a second one only where gist or claim names it, and "" for their relation; without any
+    subject the metaphor's parts."""
     if not summary.subjects:
-        return [summary.metaphor or "picture frame"]
+        scenery = parse_scenery(summary.metaphor or "picture frame")
+        return [name for name in (scenery.thing, scenery.other) if name], scenery.relation
     first, *others = summary.subjects
     told = {word.rstrip("s") for word in list_words(f"{summary.gist} {summary.claim}")}
     named = [name for name in others if list_words(name) and list_words(name)[-1].rstrip("s") in told]
-    return [first, *named[:1]]
+    return [first, *named[:1]], ""
 
 
 def _fit(name: str, vocabulary: Drawable | None, embed: Embed | None) -> str:
@@ -116,16 +120,12 @@ def _fit_setting(setting: str, vocabulary: Drawable | None, embed: Embed | None)
     return SETTINGS[int((embed_names(embed, SETTINGS) @ embed([setting])[0]).argmax())]
 
 
-def _relate(first: str, second: str) -> str:
-    """One of the relations that the embedded model has been trained on, and the second subject."""
-    if set(list_words(first)) & IN_THE_SKY:
-        return f"above {_article(second)}"
-    return f"{'in front of' if set(list_words(second)) & LARGE else 'beside'} {_article(second)}"
-
-
-def _article(noun: str) -> str:
-    plural = noun.endswith("s") and not noun.endswith("ss")
-    return noun if plural else f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+def _relate(first: str, second: str, relation: str) -> str:
+    """`relation`, else one that suits and that the embedded model has been trained on, and the second subject."""
+    if not relation and set(list_words(first)) & IN_THE_SKY:
+        relation = "above"
+    suited = "in front of" if set(list_words(second)) & LARGE else "beside"
+    return f"{relation or suited} {with_article(second)}"
 
 
 def _choose_shot(scene: Scene, second: str) -> str:

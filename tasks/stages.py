@@ -19,6 +19,7 @@ from tasks.desk import Desk
 from tasks.folder import locate, write_whole
 from tasks.keeping import attempt, find_scene, keep, own_cues, put_scene
 from tasks.media import file_digest
+from tasks.metaphors import LEXICON
 from tasks.pictures import read_picture
 from tasks.place import place_panels
 from tasks.prompts import Look, write_prompt
@@ -122,7 +123,7 @@ def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
     """What one scene is about, from its words and its keyframe."""
     scene, cues = find_scene(board, scene_id), own_cues(board, find_scene(board, scene_id))
     names = [desk.tools.names[role] for role in ("language", "sentences", "vision", "ocr", "vocabulary")]
-    key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), names)
+    key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), file_digest(LEXICON), names)
 
     def compute() -> Storyboard:
         tools = replace(desk.tools.describe(), notice=desk.note)

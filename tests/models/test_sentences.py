@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import SetupError
-from models.sentences import load_embedder
+from models.sentences import KEPT_FROM, keep_vectors, load_embedder
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +37,27 @@ def test_no_texts_give_no_rows(embed) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path) -> None:
     with pytest.raises(SetupError, match="broll models fetch"):
         load_embedder(tmp_path)
+
+
+def test_long_lists_are_kept_and_a_damaged_file_is_made_anew(tmp_path) -> None:
+    asked: list[int] = []
+
+    def count(texts) -> np.ndarray:
+        asked.append(len(texts))
+        return np.full((len(texts), 3), len(texts[0]), np.float32)
+
+    embed, texts = keep_vectors(count, tmp_path / "vectors", "m"), ["bee"] * KEPT_FROM
+    assert np.array_equal(embed(texts), embed(texts)) and asked == [KEPT_FROM]
+    embed(texts[:-1])
+    keep_vectors(count, tmp_path / "vectors", "other")(texts)
+    assert asked == [KEPT_FROM, KEPT_FROM - 1, KEPT_FROM]
+    for path in (tmp_path / "vectors").iterdir():
+        path.write_bytes(path.read_bytes()[:-5])
+    assert embed(texts).shape == (KEPT_FROM, 3) and len(asked) == 4
+    assert not list((tmp_path / "vectors").glob("*.part"))
+
+
+def test_a_cache_that_cannot_be_written_costs_no_result(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    embed = keep_vectors(lambda texts: np.ones((len(texts), 3), np.float32), tmp_path / "file" / "vectors", "m")
+    assert embed(["bee"] * KEPT_FROM).shape == (KEPT_FROM, 3)

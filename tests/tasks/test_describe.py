@@ -10,6 +10,7 @@ from models.prompt import SETTINGS
 from tasks.answers import check_answer, is_grounded, parse_answer
 from tasks.concepts import find_mentions
 from tasks.describe import DescribeTools, describe_scene, tidy_sentence
+from tasks.metaphors import load_ideas, parse_scenery
 from tasks.records import Cue, Summary
 from tests.tasks.talks import PASSAGES, embed_words, make_scene, speak
 
@@ -210,15 +211,17 @@ def test_hit_rate_on_the_passages(need_weight, with_language, every, least) -> N
     The weights were chosen on the same passages, so on other talk expect less.
     """
     from models.illustrator.vocabulary import load_vocabulary
-    from models.language import load_language
-    from models.sentences import load_embedder
+    from models.profiles import load_profile
+    from models.registry import embedder, language
 
+    need_weight("minilm-l6"), need_weight("smollm2-135m")
     vocabulary = load_vocabulary()
     tools = DescribeTools(
-        embed=load_embedder(need_weight("minilm-l6")),
+        embed=embedder(load_profile()),
         concepts=vocabulary.names,
         synonyms=vocabulary.synonyms,
-        language=load_language(need_weight("smollm2-135m")) if with_language else None,
+        ideas=load_ideas(),
+        language=language(load_profile()) if with_language else None,
     )
     hits = 0
     for passage in PASSAGES[::every]:
@@ -226,7 +229,7 @@ def test_hit_rate_on_the_passages(need_weight, with_language, every, least) -> N
             Cue(number, number * 4.0, number * 4.0 + 3.6, text) for number, text in enumerate(passage["sentences"])
         )
         summary = describe_scene(make_scene(cues), cues, None, tools)
-        hits += ((*summary.subjects, summary.metaphor)[0]) in passage["acceptable"]
+        hits += ((*summary.subjects, parse_scenery(summary.metaphor).thing)[0]) in passage["acceptable"]
         assert summary.setting in ("", *SETTINGS)
         assert set(summary.evidence) <= {cue.id for cue in cues} and summary.evidence
         assert summary.gist.rstrip(".").lower() in " ".join(passage["sentences"]).lower()
