@@ -18,9 +18,8 @@ from tasks.metaphors import Idea, Scenery
 from tasks.records import Cue, Scene, Summary
 from tasks.sentences import Sentence, split_sentences
 
-#: A further subject must come this near to the first one's score; a concept that is named beats one that is only
-#: near in meaning, unless it falls this far behind.
-NEXT_SHARE, NAMED_SHARE = 0.75, 0.85
+#: A further subject must come this near to the first one's score.
+NEXT_SHARE = 0.75
 MOST_SUBJECTS = 3
 #: Cosine of setting or mood with the talk, from which on it is taken as meant; chosen on tests/data/passages.json.
 SETTING_FLOOR, MOOD_FLOOR = 0.3, 0.24
@@ -145,12 +144,11 @@ def _describe_silence(keyframe: np.ndarray | None, tools: DescribeTools) -> Summ
 
 
 def choose_subjects(ranked: Sequence[Ranked]) -> tuple[tuple[str, ...], str]:
-    """(subjects that are named in the scene, best first; a stand-in that is only near in meaning, or "")."""
+    """(subjects that are named in the scene, best first; where the best is not named, it as a stand-in, or "")."""
     if not ranked:
         return (), ""
-    top = ranked[0].score
     named = [one for one in ranked if one.said > 0]
-    if not named or (ranked[0].said == 0 and named[0].score < NAMED_SHARE * top):
+    if not ranked[0].said:
         return (), format_scenery(ranked[0].scenery or Scenery(ranked[0].name))
     close = [one.name for one in named if one.score >= NEXT_SHARE * named[0].score]
     return tuple(_without_kin(close)[:MOST_SUBJECTS]), ""
