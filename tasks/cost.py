@@ -6,6 +6,7 @@ when a later run finds it finished. Seconds per network evaluation are remembere
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -76,15 +77,21 @@ def sum_up_cost(desk: Desk, board: Storyboard, seconds: Mapping[str, float]) -> 
         evaluations=tally["evaluations"],
         tokens={name.removeprefix(prefix): count for name, count in tally.items() if name.startswith(prefix)},
         stages={name: StageCost(round(value, 3), device_of(name)) for name, value in seconds.items()},
-        kept=Kept(
-            tally["kept"],
-            tally["steps kept"],
-            tally["evaluations kept"],
-            tally["kept tokens"],
-            tally["microseconds kept"] / 1e6,
-        ),
+        kept=count_kept(desk),
         scenes={scene.id: scene_cost(board, scene) for scene in board.scenes},
         pictures={c.image: picture_cost(board, scene, c) for scene in board.scenes for c in scene.panel.candidates},
+    )
+
+
+def count_kept(desk: Desk) -> Kept:
+    """What the run has been spared so far."""
+    tally = desk.tally
+    return Kept(
+        tally["kept"],
+        tally["steps kept"],
+        tally["evaluations kept"],
+        tally["kept tokens"],
+        tally["microseconds kept"] / 1e6,
     )
 
 
@@ -216,6 +223,32 @@ def describe_cost(cost: Cost) -> Iterator[tuple[str, str]]:
         yield name, f"{stage.seconds:.1f} s on {stage.device}"
     if spared := describe_kept(cost.kept):
         yield "found finished", spared
+
+
+def describe_board_cost(board: Storyboard) -> Iterator[tuple[str, str]]:
+    """(name, text) lines: what the pictures at hand and their scenes took, whichever runs did the work."""
+    pictures = [picture_cost(board, scene, c) for scene in board.scenes for c in scene.panel.candidates]
+    if pictures:
+        drawn = f"{len(pictures)}: {sum(p.evaluations for p in pictures):,} network evaluations"
+        seconds, devices = sum(p.seconds for p in pictures), sorted({p.device for p in pictures if p.device})
+        yield "pictures drawn", drawn + (f", {seconds:.1f} s on {', '.join(devices)}" if devices else "")
+    tokens: Counter[str] = Counter()
+    for scene in board.scenes:
+        tokens.update(scene_cost(board, scene).tokens)
+    for name, count in tokens.items():
+        yield f"{name.split()[0]} model, tokens {name.split()[-1]}", f"{count:,}"
+    by_stage: dict[str, float] = {}
+    for step, value in board.timings.items():
+        stage = step.split(" ")[0]
+        by_stage[stage] = by_stage.get(stage, 0.0) + _number(value)
+    for stage, total in sorted(by_stage.items(), key=lambda item: -item[1]):
+        yield stage, f"{total:.1f} s"
+
+
+def describe_picture(cost: PictureCost) -> str:
+    """`20 evaluations, 0.6 s on cpu`."""
+    told = f", {cost.seconds:.1f} s on {cost.device}" if cost.seconds and cost.device else ""
+    return f"{cost.evaluations} evaluations{told}" if cost.evaluations else ""
 
 
 def describe_kept(kept: Kept) -> str:

@@ -1,6 +1,6 @@
 """A video's folder: its name, its lock, and how everything in it is written whole or not at all.
 
-out/<slug>/ storyboard.json index.html run.json captions.vtt <slug>.<lang>.srt images/ frames/ timelines/
+out/<slug>/ storyboard.json index.html run.json captions.vtt <slug>.<lang>.srt images/ frames/ thumbs/ timelines/
 """
 
 import errno
@@ -21,7 +21,7 @@ from tasks.storyboard import format_storyboard, read_storyboard
 
 STORYBOARD_NAME = "storyboard.json"
 LOCK_NAME = ".lock"
-SUBFOLDERS = ("frames", "images", "timelines")
+SUBFOLDERS = ("frames", "images", "thumbs", "timelines")
 SLUG_LENGTH = 40  # characters: leaves room for scene, version, time and subject in a still's 100
 STILL_LENGTH = 100  # characters: the longest name that every editor shows and relinks by
 SPARE_BYTES = 64 * 2**20  # room for frames, captions, timelines and the page of one video

@@ -1,24 +1,24 @@
-"""`index.html`: one plain page a video, frame beside picture, with the words said and the prompt that came of them.
+"""`index.html`: a video's own page: time line, frame beside picture, words, prompt, candidates, costs.
 
-No script runs on it; everything that people or models wrote is escaped by jinja2, and a content security policy
-stands behind that. The page needs nothing but the pictures beside it.
+The page needs nothing but the pictures beside it and works without its script, which adds search, keys, and marks
+(choose, redo, drop) that leave as an edit file for `broll render DIR --edits FILE`.
 """
 
-import base64
-import hashlib
-from functools import cache
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
+from models.prompt import CONTROLS
+from tasks.cost import Kept, describe_board_cost, describe_kept, describe_picture, picture_cost
 from tasks.folder import write_whole
+from tasks.pages import PAGE_NAME, address, format_clock, render_page, render_style
 from tasks.place import covered_share
 from tasks.records import Candidate, Cue, Scene, Storyboard
+from tasks.thumbs import thumb_name, write_thumbs
 
-TEMPLATES = Path(__file__).with_name("templates")
-PAGE_NAME = "index.html"
 SOURCES = {
     "given": "captions given",
     "sidecar": "captions from the file beside the video",
@@ -26,50 +26,62 @@ SOURCES = {
     "speech": "captions by speech recognition",
     "none": "nothing said: scenes from the pictures alone",
 }
+FILTERS = (
+    ("all", "All"), ("drawn", "Illustrated"), ("onscreen", "On screen"), ("bare", "No picture"), ("failed", "Failed"),
+    ("marked", "Marked"),
+)  # fmt: skip
+KEYS = (
+    ("j →", "next scene"), ("k ←", "scene before"), ("o", "large; then j and k, f for the frame beside"),
+    ("1 2 3", "choose that candidate"), ("r", "mark: redo"), ("x", "mark: drop"), ("/", "search"),
+    ("t", "light or dark"), ("?", "these keys"),
+)  # fmt: skip
+PARTS = ("subject", "relation", "setting", *CONTROLS, "negative")
+#: What can be done with a scene by hand: what it does, the command before the folder's name and after it.
+COMMANDS: tuple[tuple[str, str, str], ...] = ()
 
 
-def write_gallery(folder: Path, board: Storyboard) -> Path:
-    """Write the page into a video's folder, whole."""
-    return write_whole(folder / PAGE_NAME, format_gallery(board))
+@dataclass(frozen=True)
+class Beside:
+    """What lies around the storyboard when its page is written."""
+
+    slug: str  # the folder's name
+    thumbs: frozenset[str] = frozenset()  # small copies that are there
+    kept: Kept | None = None  # what the run was spared that writes the page
+    home: bool = False  # whether there is a page over all videos one folder up
 
 
-def format_gallery(board: Storyboard) -> str:
+def write_gallery(folder: Path, board: Storyboard, kept: Kept | None = None) -> Path:
+    """Write the page into a video's folder, whole, and the small pictures that it shows."""
+    home = (folder.parent / PAGE_NAME).is_file()
+    return write_whole(
+        folder / PAGE_NAME, format_gallery(board, Beside(folder.name, write_thumbs(folder, board), kept, home))
+    )
+
+
+def format_gallery(board: Storyboard, beside: Beside) -> str:
     """The page as text; the same board gives the same page."""
     video = board.video
-    rows = [_row(number, scene, board) for number, scene in enumerate(board.scenes, 1)]
-    style = (
-        _environment()
-        .get_template("index.css.j2")
-        .render(rows=rows, video=video, ratio=_ratio(board), ticks=_ticks(video.duration))
+    rows = [_row(number, scene, board, beside) for number, scene in enumerate(board.scenes, 1)]
+    ticks = _ticks(video.duration)
+    numbers = {"rows": rows, "video": video, "ratio": _ratio(board), "ticks": ticks}
+    return render_page(
+        "video.html.j2",
+        render_style("base.css", "video.css.j2", **numbers),
+        ("common.js", "video.js"),
+        title=Path(video.path).name,
+        slug=beside.slug,
+        home=beside.home,
+        facts=_facts(board),
+        note=board.captions.note,
+        costs=_costs(board, beside.kept),
+        filters=list(_filters(rows)),
+        keys=KEYS,
+        **numbers,
     )
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            title=Path(video.path).name,
-            video=video,
-            rows=rows,
-            facts=_facts(board),
-            note=board.captions.note,
-            settings=board.settings,
-            style=Markup(style),  # our own rules and numbers only, see the style sheet
-            style_digest=digest,
-            ticks=_ticks(video.duration),
-            clock=format_clock,
-        )
-    )
-
-
-def format_clock(seconds: float) -> str:
-    """`0:07`, `12:03`, `1:02:03`: whole seconds, as a player shows them."""
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _facts(board: Storyboard) -> list[str]:
-    drawn = sum(0 <= scene.panel.chosen < len(scene.panel.candidates) for scene in board.scenes)
+    drawn = sum(_chosen(scene) is not None for scene in board.scenes)
     failed = sum(scene.state == "failed" for scene in board.scenes)
     video, language = board.video, board.captions.language
     source = SOURCES.get(board.captions.source, board.captions.source)
@@ -83,24 +95,88 @@ def _facts(board: Storyboard) -> list[str]:
     return facts + ([f"profile {board.settings['profile']}"] if "profile" in board.settings else [])
 
 
-def _row(number: int, scene: Scene, board: Storyboard) -> dict:
+def _costs(board: Storyboard, kept: Kept | None) -> list[tuple[str, str]]:
+    spared = describe_kept(kept) if kept else ""
+    return [*describe_board_cost(board), *([("the last run found finished", spared)] if spared else [])]
+
+
+def _filters(rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Name and label of each that would show something, and some but not all."""
+    for name, label in FILTERS:
+        count = sum(name in row["kinds"].split() for row in rows)
+        if name in ("all", "marked"):
+            yield name, label
+        elif 0 < count < len(rows):
+            yield name, f"{label} {count}"
+
+
+def _row(number: int, scene: Scene, board: Storyboard, beside: Beside) -> dict[str, Any]:
     """What the page shows of a scene; numbers in it are ours, texts may be hostile."""
     duration = max(board.video.duration, 1e-6)
-    wanted = set(scene.captions)
-    place, chosen = scene.panel.placement, _chosen(scene)
+    place, chosen, own = scene.panel.placement, _chosen(scene), set(scene.captions)
     return {
         "number": number,
         "scene": scene,
+        "name": (scene.prompt.core or scene.prompt.subject) if scene.prompt else scene.id,
         "left": 100 * scene.start / duration,
         "width": 100 * (scene.end - scene.start) / duration,
         "place": place and {"left": 100 * place.start / duration, "width": 100 * (place.end - place.start) / duration},
-        "cues": [cue for cue in board.captions.cues if cue.id in wanted],
+        "kinds": " ".join(_kinds(scene)),
+        "cues": [cue for cue in board.captions.cues if cue.id in own],
         "evidence": _evidence(scene, board.captions.cues),
-        "frame": quote(scene.keyframe),
-        "picture": chosen and quote(chosen.image),
+        "frame": address(scene.keyframe),
+        "picture": chosen and address(chosen.image),
+        "thumb": chosen and _small(chosen, beside),
         "chosen": chosen,
-        "others": [(c, quote(c.image)) for i, c in enumerate(scene.panel.candidates) if i != scene.panel.chosen],
+        "version": _version(scene, scene.panel.chosen) if chosen else 0,
+        "took": describe_picture(picture_cost(board, scene, chosen)) if chosen else "",
+        "candidates": [_candidate(i, scene, board, beside) for i in range(len(scene.panel.candidates))],
+        "parts": [(name.replace("_", " "), text) for name in PARTS if (text := getattr(scene.prompt, name, ""))],
+        "commands": list(_commands(scene)),
     }
+
+
+def _candidate(index: int, scene: Scene, board: Storyboard, beside: Beside) -> dict[str, Any]:
+    candidate = scene.panel.candidates[index]
+    return {
+        "image": address(candidate.image),
+        "thumb": _small(candidate, beside),
+        "version": _version(scene, index),
+        "is_chosen": index == scene.panel.chosen,
+        "seed": candidate.seed,
+        "score": candidate.score,
+        "note": candidate.note,
+        "took": describe_picture(picture_cost(board, scene, candidate)),
+    }
+
+
+def _version(scene: Scene, index: int) -> int:
+    """The number that people know a candidate by: the one in its file's name."""
+    found = re.search(r"_v(\d{1,9})_", scene.panel.candidates[index].image)
+    return int(found[1]) if found else index + 1
+
+
+def _commands(scene: Scene) -> Iterator[tuple[str, str, str]]:
+    """What it does, and the command before and after the folder's name, which the page knows best itself."""
+    seed = (scene.panel.candidates[0].seed + 1) % 2**32 if scene.panel.candidates else 1
+    for what, before, after in COMMANDS:
+        yield what, before, after.format(scene=shlex.quote(scene.id), seed=seed)
+
+
+def _small(candidate: Candidate, beside: Beside) -> str:
+    """The address of the small copy, of the picture itself where there is none."""
+    name = thumb_name(candidate)
+    return address(name if name in beside.thumbs else candidate.image)
+
+
+def _kinds(scene: Scene) -> Iterator[str]:
+    """What a scene can be filtered by."""
+    chosen = _chosen(scene)
+    yield "drawn" if chosen else "bare"
+    if scene.state == "failed":
+        yield "failed"
+    if chosen and scene.panel.placement:
+        yield "onscreen"
 
 
 def _chosen(scene: Scene) -> Candidate | None:
@@ -131,14 +207,3 @@ def _ticks(duration: float) -> list[dict]:
     step = next((s for s in steps if duration / s <= 7), 14400)
     times = (t for t in range(0, int(duration) + 1, step) if t <= 0.97 * duration)  # the last would be cut off
     return [{"left": 100 * t / max(duration, 1e-6), "text": format_clock(t)} for t in times]
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.caption_formats import format_srt, format_vtt
-from tasks.cost import Cost, remember_lap, sum_up_cost
+from tasks.cost import Cost, count_kept, remember_lap, sum_up_cost
 from tasks.desk import Desk
 from tasks.folder import list_files, save_board, write_whole
 from tasks.gallery import write_gallery
@@ -51,7 +51,7 @@ def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
         write_whole(desk.folder / "captions.vtt", format_vtt(cues))
         write_whole(desk.folder / f"{slug}.{language}.srt", format_srt(cues))
     write_otio(desk.folder / "timelines" / f"{slug}.otio", board)
-    write_gallery(desk.folder, board)
+    write_gallery(desk.folder, board, count_kept(desk))
     return board
 
 
