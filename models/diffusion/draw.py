@@ -28,7 +28,7 @@ CALIBRATIONS = Path(__file__).with_name("calibrations")
 #: Latents of 8 px and patches of 2 latents: what every pipeline family can draw at; what is too much is cropped.
 SIZE_STEP = 16
 
-SKETCH_SIZE = (64, 36)  # px, width and height: the embedded model's coarse colour layout
+SKETCH_SIZE = (128, 72)  # px, width and height: the embedded model's coarse colour layout
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Drawer:
             logger.warning(text)
 
     def sketch(self, request: DrawRequest) -> np.ndarray | None:
-        """(36, 64, 3) uint8: the colour layout that guides the embedded model's picture; None for other models.
+        """(72, 128, 3) uint8: the colour layout that guides the embedded model's picture; None for other models.
 
         The one given; else, where a picture is started from, its own; else the composer's for prompt and seed. Under a
         mask, the picture's own outside of it.
@@ -128,7 +128,7 @@ class Drawer:
         if request.image and not request.sketch and not request.mask:
             return self._cells(read_image(request.image), request)
         if request.sketch:
-            layout = np.array(read_image(request.sketch, "sketch").resize(SKETCH_SIZE, Image.Resampling.BOX))
+            layout = np.array(read_image(request.sketch, "sketch").resize(SKETCH_SIZE, Image.Resampling.BILINEAR))
         else:
             from models.illustrator.sketch import compose_sketch
 
@@ -141,9 +141,9 @@ class Drawer:
         )
 
     def _cells(self, image: Image.Image, request: DrawRequest) -> np.ndarray:
-        """(36, 64, 3) uint8: a picture's mean colours, cell by cell."""
+        """(72, 128, 3) uint8: a picture's mean colours, cell by cell."""
         native = place_native(image, (request.width, request.height), self.drawn_size(request))
-        return np.array(Image.fromarray(native).resize(SKETCH_SIZE, Image.Resampling.BOX))
+        return np.array(Image.fromarray(native).resize(SKETCH_SIZE, Image.Resampling.BILINEAR))
 
     def _pipeline(self, request: DrawRequest) -> Any:
         """The pipeline that serves the request; one that starts from a picture shares the models of the loaded one."""

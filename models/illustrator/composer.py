@@ -1,7 +1,7 @@
 """Layouts to pictures, on tensors: the training pictures, and at low resolution the sketches that guide a drawing.
 
 Colours are 0..1. A picture is (3, 180, 320), or that times a scale: the judge learns from small ones, the upscaler
-from large ones. A sketch is (3, 36, 64): the mean colour of five-pixel cells, softened.
+from large ones. A sketch is (3, 72, 128): the mean colour of cells of two and a half pixels, softened.
 """
 
 import io
@@ -22,8 +22,7 @@ from models.illustrator.data import THUMBNAIL, render
 from models.illustrator.layout import Item, Layout
 from models.illustrator.vocabulary import WEIGHTS, load_vocabulary
 
-CELL = 5  # px of a sketch's cell
-SKETCH = (HEIGHT // CELL, WIDTH // CELL)  # rows, columns
+SKETCH = (72, 128)  # rows and columns of a sketch's cells
 OUTLINE = (0.13, 0.11, 0.2)  # colour of the outlined style's contour
 
 
@@ -93,7 +92,7 @@ def index_drawings(entries: list[dict]) -> dict[tuple[str, str], list[int]]:
 
 
 def load_sketchbook(path: Path = WEIGHTS / "sketchbook.png") -> Bank:
-    """The shipped bank: one 32-pixel thumbnail a concept, from which sketches are composed."""
+    """The shipped bank: one 64-pixel thumbnail a concept, from which sketches are composed."""
     sheet = np.array(Image.open(io.BytesIO(path.read_bytes())).convert("RGBA"))
     names, thumbnails = load_vocabulary().names, []
     for number in range(len(names)):
@@ -242,5 +241,5 @@ def soften(cells: torch.Tensor, rounds: int) -> torch.Tensor:
 
 
 def sketch_of(pictures: torch.Tensor, rounds: int = 1) -> torch.Tensor:
-    """(B, 3, 180, 320) -> (B, 3, 36, 64): mean colours of the cells, softened."""
-    return soften(F.avg_pool2d(pictures, CELL), rounds)
+    """(B, 3, 180, 320) -> (B, 3, 72, 128): mean colours of the cells, softened."""
+    return soften(F.adaptive_avg_pool2d(pictures, SKETCH), rounds)

@@ -4,7 +4,7 @@
 
 fetches the icon sets with the npm client (all of clean licences), keeps the drawings of concrete things,
 and writes one zip: `manifest.json` and the SVG of each drawing. The same run writes what ships with the
-weights: `vocabulary.json` (the concepts), `sketchbook.png` (a 32-pixel thumbnail of each, from which the
+weights: `vocabulary.json` (the concepts), `sketchbook.png` (a 64-pixel thumbnail of each, from which the
 composer lays out sketches) and `ATTRIBUTION.md`. Reproducible: versions are pinned, order is by name.
 """
 
@@ -27,7 +27,7 @@ from models.illustrator.selection import CATEGORIES, DROPPED, EXTRA, FEELINGS, F
 from models.illustrator.vocabulary import WEIGHTS
 from models.weights import cache_folder
 
-THUMBNAIL = 32  # px; a close-up's subject covers about 18 of a sketch's cells, so 32 loses nothing
+THUMBNAIL = 64  # px; a close-up's subject covers about 70 of a sketch's cells
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
     def __init__(
         self, height: int = 180, width: int = 320, patch: int = 20, dim: int = 384, depth: int = 8, heads: int = 6,
         bottleneck: int = 192, slots: int = 10, text_dim: int = 384, cell: int = 5, finish_width: int = 96,
+        fine: int = 2,
     ) -> None:  # fmt: skip
+        """cell: px of what the transformer sees of a sketch; the last stage sees it `fine` times finer."""
         super().__init__()
         rows, columns, cells = height // patch, width // patch, (patch // cell) ** 2
         self.embed = nn.Sequential(nn.Linear(3 * patch**2, bottleneck, bias=False), nn.Linear(bottleneck, dim))
@@ -162,14 +164,15 @@ class IllustratorTransformer(ModelMixin, ConfigMixin):
 
         x (B, 3, H, W) in float32 whatever the weights' type, or, as in training, a window of whole patch columns
         that begins at column offset (B,); sigma (B,) in 0..1; phrases (B, slots, text_dim), zeros where silent;
-        sketch (B, 3, rows, columns of cells) in -1..1 of the same window; has_sketch (B,) 0 or 1.
+        sketch (B, 3, rows, columns of fine cells) in -1..1 of the same window; has_sketch (B,) 0 or 1.
         """
         batch, edge, dtype = x.shape[0], self.config.patch, self.position.dtype
         rows, columns = x.shape[-2] // edge, x.shape[-1] // edge
         offset = x.new_zeros(batch, dtype=torch.long) if offset is None else offset
         sketch = sketch * has_sketch[:, None, None, None]
         flag = has_sketch[:, None, None].expand(batch, rows * columns, 1)
-        guide = torch.cat((to_patches(sketch, edge // self.config.cell), flag), -1)
+        cells = F.avg_pool2d(sketch, self.config.fine)
+        guide = torch.cat((to_patches(cells, edge // self.config.cell), flag), -1)
         tokens = self.embed(to_patches(x.to(dtype), edge)) + self.embed_sketch(guide) + self.positions(columns, offset)
         words = self.embed_phrase(phrases) + self.slot  # (B, slots, C)
         condition = self.condition(timestep_features(sigma, 256).to(dtype)) + self.pool_phrases(phrases.flatten(1))

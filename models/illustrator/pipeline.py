@@ -33,7 +33,7 @@ def hold_colours(clean: torch.Tensor, sketch: torch.Tensor, strength: float) -> 
     The low-frequency replacement of ILVR (Choi et al. 2021, eq. 8); the low-pass filter is the sketch's, made coarser,
     so that colours are held and edges are left to the model.
     """
-    missing = soften(sketch - sketch_of(clean), HELD_ROUNDS)
+    missing = soften(F.avg_pool2d(sketch - sketch_of(clean), 2), HELD_ROUNDS)
     return strength * F.interpolate(missing, clean.shape[-2:], mode="bilinear")
 
 
@@ -57,9 +57,9 @@ class IllustratorPipeline(DiffusionPipeline):
         return torch.from_numpy(np.stack([[rows[phrase] for phrase in row] for row in phrases]))
 
     def prepare_sketch(self, sketch: np.ndarray | torch.Tensor | None, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """((B, 3, 36, 64) in -1..1, (B,) 1 where there is a sketch) from (B or 1, 36, 64, 3) uint8 or None."""
+        """((B, 3, 72, 128) in -1..1, (B,) 1 where there is a sketch) from (B or 1, 72, 128, 3) uint8 or None."""
         config = self.transformer.config
-        rows, columns = config.height // config.cell, config.width // config.cell
+        rows, columns = (side * config.fine // config.cell for side in (config.height, config.width))
         if sketch is None:
             return torch.zeros(batch, 3, rows, columns), torch.zeros(batch)
         cells = torch.as_tensor(np.asarray(sketch)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,4 +1,4 @@
-"""The composer's sketch for a prompt: retrieved drawings, placed as the prompt says, reduced to 64x36 cells.
+"""The composer's sketch for a prompt: retrieved drawings, placed as the prompt says, reduced to 128x72 cells.
 
 It guides the illustrator where nobody has painted a sketch by hand. Seeded: the same prompt and seed give the same
 sketch, so a picture can be drawn again.
@@ -55,7 +55,7 @@ def nearest_concept(phrase: str, embed: Embed | None = None) -> str:
 
 
 def compose_sketch(prompt: Prompt, seed: int, embed: Embed | None = None) -> np.ndarray:
-    """(36, 64, 3) uint8: the coarse colour layout of a prompt; InputError where no drawing is found for its subject."""
+    """(72, 128, 3) uint8: a prompt's colour layout; InputError where no drawing is found for its subject."""
     subject, _, other, *_ = read_phrases(prompt)
     if not (concept := nearest_concept(subject, embed)):
         raise InputError(f"nothing drawable is known for the subject {prompt.subject!r}: name a concrete thing")

@@ -48,6 +48,7 @@ class Recipe:
     window: int = 8  # patch columns of a picture (16) that are seen before that
     checkpoint_minutes: float = 10.0
     size: int = 192  # px at which drawings are rendered
+    part: str = "all"  # "finish": only what follows the transformer learns, at half the cost
 
 
 #: Things that talks name often: drawn three times as often as the rest, so that the first version knows them best.
@@ -121,14 +122,16 @@ def make_optimisers(model: torch.nn.Module, rate: float) -> list[torch.optim.Opt
 
     A group's `share` scales the common rate: the last layers have farther to go than the rest.
     """
-    named = list(model.named_parameters())
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     matrices = [p for n, p in named if n.startswith("blocks") and p.ndim == 2 and "table" not in n]
     chosen = {id(p) for p in matrices}
     finish = [p for n, p in named if n.startswith(("finish", "out"))]
     chosen |= {id(p) for p in finish}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    rest = [p for _, p in named if id(p) not in chosen]
     groups = [{"params": rest, "share": 1.0}, {"params": finish, "share": 3.0}]
     adam = torch.optim.AdamW(groups, rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
+    if not matrices:
+        return [adam]
     muon = [{"params": matrices, "share": 1.0}]
     return [adam, torch.optim.Muon(muon, rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")]
 
@@ -136,9 +139,9 @@ def make_optimisers(model: torch.nn.Module, rate: float) -> list[torch.optim.Opt
 def windows(
     x: torch.Tensor, cells: torch.Tensor, start: torch.Tensor, columns: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut each picture (B, 3, 180, 320) and its sketch (B, 3, 36, 64) to `columns` patches from `start` (B,)."""
+    """Cut each picture (B, 3, 180, 320) and its sketch (B, 3, 72, 128) to `columns` patches from `start` (B,)."""
     pictures = [p[..., 20 * s : 20 * (s + columns)] for p, s in zip(x, start.tolist(), strict=True)]
-    sketches = [c[..., 4 * s : 4 * (s + columns)] for c, s in zip(cells, start.tolist(), strict=True)]
+    sketches = [c[..., 8 * s : 8 * (s + columns)] for c, s in zip(cells, start.tolist(), strict=True)]
     return torch.stack(pictures), torch.stack(sketches)
 
 
@@ -161,7 +164,7 @@ def illustrator_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean velocity error, and each picture's with its sigma. x (B, 3, 180, 320) in -1..1."""
     batch, device = x.shape[0], x.device
-    cells = jitter_sketch(sketch_of(x, random.choice((1, 1, 1, 2, 4, 8))))
+    cells = jitter_sketch(sketch_of(x, random.choice((1, 1, 1, 2, 4, 16))))
     start = torch.randint(0, 16 - columns + 1, (batch,), device=device)
     x, cells = windows(x, cells, start, columns)
     keep = torch.rand(batch, len(SLOTS), 1, device=device) > recipe.forget
@@ -292,6 +295,9 @@ def train(recipe: Recipe, drawings: Path, folder: Path, device: str, workers: in
     model.save_config(folder / "transformer")
     before = resume(folder, model)
     model = model.to(device, memory_format=torch.channels_last).train()
+    if recipe.part == "finish":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.startswith(("finish", "out", "modulate_out")))
     average, optimisers = Average(model), make_optimisers(model, recipe.rate)
     begun = saved = time.time()
     log: list[tuple] = []
@@ -347,9 +353,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=cache_folder() / "illustrator" / "run")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--part", choices=("all", "finish"), default=Recipe.part)
     parser.add_argument("--checkpoint-minutes", type=float, default=Recipe.checkpoint_minutes)
     options = parser.parse_args()
-    recipe = Recipe(options.minutes, options.batch, checkpoint_minutes=options.checkpoint_minutes)
+    recipe = Recipe(options.minutes, options.batch, checkpoint_minutes=options.checkpoint_minutes, part=options.part)
     train(recipe, options.drawings, options.out, options.device, options.workers)
 
 

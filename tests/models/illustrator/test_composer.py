@@ -71,14 +71,14 @@ def test_outlined_style_adds_ink():
 def test_sketches_keep_the_mean_colour():
     image = picture()
     cells = sketch_of(image[None])
-    assert cells.shape == (1, 3, 36, 64)
+    assert cells.shape == (1, 3, 72, 128)
     assert torch.allclose(cells.mean(), image.mean(), atol=0.02)
 
 
 def test_a_sketch_follows_prompt_and_seed():
     prompt = Prompt("rocket", setting="a starry sky")
     sketch = compose_sketch(prompt, 1)
-    assert sketch.shape == (36, 64, 3) and sketch.dtype == np.uint8
+    assert sketch.shape == (72, 128, 3) and sketch.dtype == np.uint8
     assert (sketch == compose_sketch(prompt, 1)).all()
     assert (sketch != compose_sketch(prompt, 2)).any()
     assert (sketch != compose_sketch(Prompt("bee", setting="a starry sky"), 1)).any()

@@ -22,7 +22,7 @@ TINY = {"dim": 32, "depth": 2, "heads": 2, "bottleneck": 16, "finish_width": 8}
 
 def inputs(batch: int = 2, columns: int = 16) -> tuple[torch.Tensor, ...]:
     torch.manual_seed(0)
-    x, cells = torch.randn(batch, 3, 180, 20 * columns), torch.rand(batch, 3, 36, 4 * columns)
+    x, cells = torch.randn(batch, 3, 180, 20 * columns), torch.rand(batch, 3, 72, 8 * columns)
     return x, torch.full((batch,), 0.5), torch.randn(batch, 10, 384), cells, torch.ones(batch)
 
 
@@ -154,7 +154,7 @@ def pipe():
 
 def drawn(pipe, seed: int, **options) -> np.ndarray:
     generator = [torch.Generator().manual_seed(seed)]
-    sketch = np.full((1, 36, 64, 3), 200, np.uint8)
+    sketch = np.full((1, 72, 128, 3), 200, np.uint8)
     options = {"sketch": sketch, "num_inference_steps": 2, "output_type": "np", **options}
     return pipe(["bee, in a meadow, close-up"], generator=generator, **options).images
 
