@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.diffusion.bands import HAAR, Bands, Transform
 from models.errors import InputError
@@ -78,6 +79,7 @@ class Table:
     direction: str = "noise"  # one of DIRECTIONS
     key: tuple[tuple[str, str], ...] = ()  # what it was measured on, sorted (name, value) pairs
     name: str = "table"  # for messages: the file's name
+    reason: str = ""  # why it has no weights, where its own check on other seeds did not let them through
 
     def plan(self, sigmas: Sequence[float]) -> tuple[Bands, ...]:
         """The stored weights; InputError where the run's schedule is another: a table never carries over."""
@@ -96,6 +98,9 @@ class Table:
 
 
 Correction = PaperSchedule | Table
+
+#: No weights at any step: what a scheduler that is only observed is armed with.
+UNCORRECTED = PaperSchedule("low", Bands(), direction="noise")
 
 
 def parse_correction(text: str) -> Correction | None:
@@ -208,13 +213,14 @@ def parse_table(text: str, name: str = "table") -> Table:
             _choose("direction", data["direction"], DIRECTIONS),
             tuple(sorted((str(key), str(value)) for key, value in data["key"].items())),
             name,
+            str(data["reason"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"calibration {name} is damaged ({type(error).__name__}: {error}): calibrate again") from error
 
 
-def format_table(table: Table) -> str:
-    """A table as JSON text; `parse_table` reads it back equal."""
+def format_table(table: Table, measured: dict[str, Any] | None = None) -> str:
+    """A table as JSON text; `parse_table` reads it back equal. measured: what it rests on, kept for people."""
     data = {
         "kind": "broll-calibration",
         "version": TABLE_VERSION,
@@ -222,16 +228,17 @@ def format_table(table: Table) -> str:
         "wavelet": table.transform.wavelet,
         "level": table.transform.level,
         "direction": table.direction,
+        "reason": table.reason,
         "sigmas": list(table.sigmas),
         "bands": {band: [getattr(bands, band) for bands in table.bands] for band in ("ll", "lh", "hl", "hh")},
     }
-    return json.dumps(data, indent=1) + "\n"
+    return json.dumps(data | ({"measured": measured} if measured else {}), indent=1) + "\n"
 
 
-def find_calibration(folder: Path, key: dict[str, str]) -> Table | None:
-    """The calibration in `folder` that was measured on exactly `key`; None where there is none."""
+def find_calibration(folders: Sequence[Path], key: dict[str, str]) -> Table | None:
+    """The calibration that was measured on exactly `key`, of the first folder that has one; None where none has."""
     wanted = tuple(sorted(key.items()))
-    for path in sorted(folder.glob("*.json")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         table = read_table(path)
         if table.key == wanted:
             return table

@@ -1,5 +1,6 @@
 """Drawing one picture: the profile's pipeline, sampled with the correction, at the size that was asked for."""
 
+import copy
 import hashlib
 import inspect
 import logging
@@ -13,15 +14,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.diffusion.coefficients import Correction, find_calibration, parse_correction
+from models.diffusion.coefficients import Correction, Table, find_calibration, parse_correction
 from models.diffusion.guides import derive_pipeline, mixed_noise
 from models.diffusion.loading import Loaded, digest_config, load, make_scheduler
 from models.diffusion.request import DrawRequest
-from models.diffusion.schedulers import check_watched, enable, watch
+from models.diffusion.schedulers import Observer, check_watched, enable, watch
 from models.errors import BrollError, InputError, SceneError
 from models.images import cover, keep_outside, place_native, read_image, read_mask
 from models.profiles import EMBEDDED, Profile
 from models.prompt import format_full
+from models.weights import cache_folder
 
 CALIBRATIONS = Path(__file__).with_name("calibrations")
 
@@ -83,14 +85,43 @@ class Drawer:
     def correction(self, request: DrawRequest) -> Correction | None:
         """What the request's `correction` means for this model; None is off. InputError where it cannot be used."""
         if request.correction.strip() != "auto":
-            return parse_correction(request.correction)
-        table = find_calibration(CALIBRATIONS, self.calibration_key(request))
+            given = parse_correction(request.correction)
+            if isinstance(given, Table):
+                _check_key(given, self.calibration_key(request))
+            return given
+        table = find_calibration((CALIBRATIONS, own_calibrations()), self.calibration_key(request))
         if table is None:
             self._note(
                 f"correction auto is off: {self.profile.name} has no calibration for {request.steps} steps at "
                 f"guidance {request.guidance:g}"
             )
+        elif table.reason:
+            self._note(f"correction auto is off: its calibration found that it does not help here ({table.reason})")
+            return None
         return table
+
+    def sample(
+        self,
+        requests: Sequence[DrawRequest],
+        correction: Correction | None = None,
+        observe: Observer | None = None,
+        scheduler: str = "",
+    ) -> torch.Tensor:
+        """Final latents (B, ...) of requests of equal steps and guidance, each from its own seed, in one pass.
+
+        For measuring: the pipeline's own loop, on a copy of it, so that several threads may sample at once. The
+        embedded model takes any number of requests, others take one. scheduler: another than the profile's.
+        """
+        pipe = copy.copy(self.loaded.pipe)
+        pipe.scheduler = make_scheduler(scheduler, pipe.scheduler)
+        if correction is None and observe is None:
+            watch(pipe)
+        else:
+            enable(pipe, correction or "off", observe=observe)
+        options = {"num_inference_steps": requests[0].steps, "output_type": "latent", "return_dict": False}
+        latents = pipe(**options, **self._batch_options(pipe, requests))[0]
+        check_watched(pipe.scheduler)
+        return latents
 
     def calibration_key(self, request: DrawRequest) -> dict[str, str]:
         """What a calibration must have been measured on to serve this request; all of it, exactly."""
@@ -187,6 +218,15 @@ class Drawer:
                 options["mask"] = place_native(read_mask(request.mask), *sizes).astype(np.float32) / 255
         return options
 
+    def _batch_options(self, pipe: Any, requests: Sequence[DrawRequest]) -> dict[str, Any]:
+        """What the pipeline is called with for several requests at once."""
+        if self.profile.drawing != EMBEDDED:
+            [request] = requests
+            return self._options(pipe, request)
+        each = [self._embedded_options(request) for request in requests]
+        together = {name: [one[name][0] for one in each] for name in ("prompt", "generator")}
+        return each[0] | together | {"sketch": np.concatenate([one["sketch"] for one in each])}
+
     def _embed(self, phrases: Sequence[str]) -> np.ndarray:
         """(n, 384): sentence vectors of the embedded pipeline's own encoder, for words that its vocabulary lacks."""
         from models.sentences import embed_texts
@@ -232,6 +272,21 @@ class Drawer:
         if request.mask and request.image:
             return keep_outside(pixels, read_image(request.image), read_mask(request.mask))
         return pixels
+
+
+def own_calibrations() -> Path:
+    """The folder of the calibrations made on this machine."""
+    return cache_folder() / "calibrations"
+
+
+def _check_key(table: Table, wanted: dict[str, str]) -> None:
+    """InputError where a table that was named was measured on something else; one without a key is taken as it is."""
+    known = dict(table.key)
+    if other := [name for name in wanted if known and known.get(name) != wanted[name]]:
+        raise InputError(
+            f"calibration {table.name} was measured with another {' and '.join(other)} than this run's: "
+            "calibrate for these settings, or use --correction auto or off"
+        )
 
 
 def _check_request(request: DrawRequest) -> None:

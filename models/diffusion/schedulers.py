@@ -6,17 +6,19 @@ it along while `from_config`, which makes a new instance, gives an unarmed one. 
 coefficients in it would travel into other scheduler classes, where they are wrong.
 """
 
+import copy
 import functools
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from models.diffusion.bands import Bands
-from models.diffusion.coefficients import Correction, parse_correction
-from models.diffusion.correction import LAYOUTS, correct
-from models.diffusion.sites import Level, Site, mean_of, shift_output
+from models.diffusion.coefficients import UNCORRECTED, Correction, parse_correction
+from models.diffusion.correction import LAYOUTS, correct, weigh_bands
+from models.diffusion.sites import Level, Site, clean_from, mean_of, shift_output
 from models.diffusion.support import find_site
 from models.errors import InputError, SceneError
 
@@ -26,13 +28,31 @@ _STATE = "_dcw"
 PACKED_FAMILIES = ("bria", "chroma", "flux", "flux2", "longcat_image", "ovis_image", "qwenimage", "visualcloze")
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What an observer is shown of one step: the plain landing, before any correction."""
+
+    index: int  # of the step in the scheduler's timesteps
+    level: Level
+    landed: torch.Tensor  # where the plain step lands, without a stochastic step's fresh noise; float32
+    clean: torch.Tensor  # the predicted clean image, float32
+    acts: bool  # a correction acts here: the landing is kept, and noise is left in it
+    planned: Bands  # the weights that this step has unless the observer answers
+    effect: Callable[[Bands], torch.Tensor]  # how far the landing would move under these weights; linear in them
+
+
+#: Looks at a step, and may answer with weights to use there instead of the planned ones.
+Observer = Callable[[Seen], Bands | None]
+
+
 @dataclass
 class Armed:
-    """What an armed scheduler carries; plain, so that it copies and pickles."""
+    """What an armed scheduler carries; plain, so that it copies and pickles (an observer as far as it does)."""
 
     correction: Correction | None  # None: only watch
     layout: str = "planes"
     watch: bool = True  # refuse NaN and Inf in the model's output
+    observe: Observer | None = None
     timesteps: torch.Tensor | None = None  # the schedule that the plan below is of, compared by identity
     listed: list[float] = field(default_factory=list)  # the same as numbers
     levels: list[Level] = field(default_factory=list)
@@ -49,23 +69,33 @@ class Armed:
         self.timesteps = scheduler.timesteps
 
 
-def enable(target: Any, correction: Correction | str, *, layout: str | None = None, watch: bool = True) -> Any:
+def enable(
+    target: Any,
+    correction: Correction | str,
+    *,
+    layout: str | None = None,
+    watch: bool = True,
+    observe: Observer | None = None,
+) -> Any:
     """Arm a scheduler, or a pipeline's, with a correction and return it; arming again replaces the correction.
 
     correction: as `parse_correction` reads it, or its result. "off" disarms.
     layout: "planes" or "packed", how the latents lie; a pipeline's is known, a bare scheduler's is "planes".
     watch: raise SceneError when the model's output holds NaN or Inf, naming step and scheduler.
+    observe: called at every step; keeps a scheduler armed even where `correction` is off.
     InputError where the scheduler, the latents or the coefficients cannot be corrected, with the reason.
     """
     scheduler, found = _scheduler_of(target)
     wanted = parse_correction(correction) if isinstance(correction, str) else correction
     if wanted is None:
-        return disable(scheduler)
+        if observe is None:
+            return disable(scheduler)
+        wanted = UNCORRECTED
     find_site(scheduler)
     layout = layout or found
     if layout not in LAYOUTS:
         raise InputError(f"latent layout {layout!r}: give one of {', '.join(LAYOUTS)}")
-    return _arm(scheduler, Armed(wanted, layout, watch))
+    return _arm(scheduler, Armed(wanted, layout, watch, observe))
 
 
 def watch(target: Any) -> Any:
@@ -81,6 +111,11 @@ def disable(target: Any) -> Any:
         scheduler.__class__ = type(scheduler).__mro__[1]
     scheduler.__dict__.pop(_STATE, None)
     return scheduler
+
+
+def layout_of(target: Any) -> str:
+    """How a pipeline's latents lie, one of correction.LAYOUTS."""
+    return _scheduler_of(target)[1]
 
 
 def is_armed(scheduler: Any) -> bool:
@@ -143,40 +178,97 @@ def _armed_step(base: Any, scheduler: Any, state: Armed, args: tuple, kwargs: di
     call = _bound(base, scheduler, args, kwargs)
     if state.watch:
         _watch_output(scheduler, state, call)
-    correction = state.correction
-    if correction is None:
+    if state.correction is None:
         return base.step(scheduler, *args, **kwargs)
     site = find_site(scheduler)
-    state.refresh(scheduler, site, correction)
+    state.refresh(scheduler, site, state.correction)
     index = site.position(scheduler, call["timestep"], state.listed)
-    bands, level = state.bands[index], state.levels[index]
-    if not bands or level.still or not site.closes(scheduler, index):
+    level = state.levels[index]
+    acts = not level.still and site.closes(scheduler, index)
+    bands = state.bands[index] if acts else Bands()
+    if not bands and state.observe is None:
         return base.step(scheduler, *args, **kwargs)
     if call.get("per_token_timesteps") is not None:
         raise InputError("per_token_timesteps gives each token its own noise level: use --correction off")
     wanted = _plain_dtype(site, call)
     # float32 in, so that the correction is not made on a state that has already been rounded to bfloat16
     call |= {"model_output": call["model_output"].float(), "sample": call["sample"].float()}
-    if site.place == "input":
-        prediction = scheduler.config.prediction_type
-        options = (prediction, correction.direction, correction.transform, state.layout)
-        call["model_output"] = shift_output(call, level, bands, *options)
-        result = base.step(scheduler, **call)
-        return _replaced(result, _sample_of(result).to(wanted))
-    result = base.step(scheduler, **call)
-    signal = 1.0 if correction.direction == "paper" else level.next_signal
-    clean = site.clean(scheduler, result, call, level)
-    kept = site.kept(scheduler, level, call)
-    corrected = correct(
-        _sample_of(result),
-        clean,
-        bands,
-        signal=signal,
-        transform=correction.transform,
-        layout=state.layout,
-        mean=None if kept is None else mean_of(level, kept, clean, call["sample"]),
-    )
-    return _replaced(result, corrected.to(wanted))
+    take = _shifted_step if site.place == "input" else _corrected_step
+    result = take(_Step(base, scheduler, site, state, state.correction, call, index, level, acts), bands)
+    return _replaced(result, _sample_of(result).to(wanted))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One call of `step` that is corrected or observed."""
+
+    base: Any
+    scheduler: Any
+    site: Site
+    state: Armed
+    correction: Correction
+    call: dict[str, Any]
+    index: int
+    level: Level
+    acts: bool
+
+    @property
+    def signal(self) -> float:
+        return 1.0 if self.correction.direction == "paper" else self.level.next_signal
+
+    def twin(self) -> Any:
+        """The scheduler as it is before this step, to try one on: a step changes its solver's memory."""
+        return copy.deepcopy(self.scheduler, {id(self.state): self.state})
+
+    def observed(self, landed: Any, clean: Any, effect: Callable[[Bands], Any], planned: Bands) -> Bands:
+        """The weights of this step once the observer, where there is one, has seen it."""
+        if self.state.observe is None:
+            return planned
+        answer = self.state.observe(Seen(self.index, self.level, landed, clean, self.acts, planned, effect))
+        return planned if answer is None or not self.acts else answer
+
+
+def _corrected_step(step: _Step, planned: Bands) -> Any:
+    """Correction on what the plain step returns (sites output and block end), float32."""
+    result = step.base.step(step.scheduler, **step.call)
+    landed, sample = _sample_of(result), step.call["sample"]
+    clean = step.site.clean(step.scheduler, result, step.call, step.level)
+    kept = step.site.kept(step.scheduler, step.level, step.call)
+    mean = None if kept is None else mean_of(step.level, kept, clean, sample)
+    origin, transform, layout = landed if mean is None else mean, step.correction.transform, step.state.layout
+
+    def effect(bands: Bands) -> torch.Tensor:
+        return weigh_bands(origin.float() - step.signal * clean.float(), bands, transform, layout)
+
+    bands = step.observed(origin, clean, effect, planned)
+    corrected = correct(landed, clean, bands, signal=step.signal, transform=transform, layout=layout, mean=mean)
+    return _replaced(result, corrected)
+
+
+def _shifted_step(step: _Step, planned: Bands) -> Any:
+    """Correction through the model's output (site input), float32."""
+    prediction = step.scheduler.config.prediction_type
+    options = (prediction, step.correction.direction, step.correction.transform, step.state.layout)
+
+    def land(bands: Bands, scheduler: Any) -> Any:
+        output = shift_output(step.call, step.level, bands, *options) if bands else step.call["model_output"]
+        return step.base.step(scheduler, **step.call | {"model_output": output})
+
+    bands = planned
+    if step.state.observe is not None:
+        plain = _sample_of(land(Bands(), step.twin()))
+        clean = clean_from(prediction, step.level, step.call["sample"], _mean_half(step.call))
+
+        def effect(bands: Bands) -> torch.Tensor:
+            return _sample_of(land(bands, step.twin())) - plain
+
+        bands = step.observed(plain, clean, effect, planned)
+    return land(bands, step.scheduler)
+
+
+def _mean_half(call: dict[str, Any]) -> torch.Tensor:
+    """A model's output without its learned variance."""
+    return call["model_output"][:, : call["sample"].shape[1]]
 
 
 @functools.cache

@@ -78,17 +78,19 @@ def test_bad_texts_are_one_clear_line(text, said):
 
 finite = st.floats(-1, 1, allow_nan=False)
 tables = st.builds(
-    lambda rows, level, direction, key: Table(
+    lambda rows, level, direction, key, reason: Table(
         tuple(Bands(*row) for row in rows),
         tuple(float(len(rows) - step) for step in range(len(rows))),
         Transform("haar", level),
         direction,
         tuple(sorted(key.items())),
+        reason=reason,
     ),
     st.lists(st.tuples(finite, finite, finite, finite), min_size=1, max_size=9),
     st.integers(1, 6),
     st.sampled_from(["paper", "noise"]),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    st.text(max_size=9),
 )
 
 
@@ -140,11 +142,11 @@ def test_files_that_are_no_tables(text):
 
 
 def test_find_calibration_needs_the_very_key(tmp_path):
-    assert find_calibration(tmp_path / "nowhere", {"weights": "abc"}) is None
+    assert find_calibration([tmp_path / "nowhere"], {"weights": "abc"}) is None
     (tmp_path / "one.json").write_text(format_table(a_table()), "utf-8")
-    assert find_calibration(tmp_path, {"weights": "abc"}).bands == a_table().bands
-    assert find_calibration(tmp_path, {"weights": "abd"}) is None
-    assert find_calibration(tmp_path, {"weights": "abc", "steps": "4"}) is None
+    assert find_calibration([tmp_path], {"weights": "abc"}).bands == a_table().bands
+    assert find_calibration([tmp_path], {"weights": "abd"}) is None
+    assert find_calibration([tmp_path], {"weights": "abc", "steps": "4"}) is None
     assert parse_correction(str(tmp_path / "one.json")).bands == a_table().bands
 
 
