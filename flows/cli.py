@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flows.commands.bench import bench
+from flows.commands.calibrate import calibrate
 from flows.parameters import drawing_options, make_options, planning_options
 from models.errors import BrollError, InputError
 
@@ -54,6 +55,7 @@ def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
 
 
 cli.add_command(bench)
+cli.add_command(calibrate)
 
 
 @cli.command()

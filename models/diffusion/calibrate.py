@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from models.diffusion.bands import Bands, Transform
+from models.diffusion.charts import Line, draw_chart, draw_charts
 from models.diffusion.coefficients import PaperSchedule, Table
 from models.diffusion.draw import Drawer
 from models.diffusion.energy import BANDS, Leverage, band_energies, shrunk_match
@@ -31,6 +32,8 @@ from models.diffusion.loading import is_flow
 from models.diffusion.rendezvous import Rendezvous
 from models.diffusion.request import DrawRequest
 from models.diffusion.schedulers import Observer, Seen, layout_of
+from models.diffusion.support import find_site
+from models.errors import InputError
 from models.profiles import EMBEDDED
 
 Report = Callable[[str], None]
@@ -53,6 +56,9 @@ QUICK = Effort(seeds=8, held_out=16, fineness=2, caution=1.0)
 
 #: What is tried in turn where the gate does not open: the whole correction, half, a quarter.
 SHARES = (1.0, 0.5, 0.25)
+
+#: Classes that draw fresh noise at each step; the solvers among them are known by their algorithm's name.
+STOCHASTIC = ("DDPMScheduler", "DDPMParallelScheduler", "EulerAncestralDiscreteScheduler", "SASolverScheduler")
 
 #: Seeds of the two populations; their prompts follow from them.
 FIRST_SEED, FIRST_HELD = 10_000_000, 20_000_000
@@ -219,7 +225,9 @@ def _run(job: Job, name: str, requests: Sequence[DrawRequest], table: Table | No
     with path.with_suffix(".part").open("wb") as file:
         np.savez(file, **parts)
     path.with_suffix(".part").replace(path)
-    job.report(f"{name}: pictures {requests[0].seed % 1000}-{requests[-1].seed % 1000}, {time.perf_counter() - began:.0f} s")
+    job.report(
+        f"{name}: pictures {requests[0].seed % 1000}-{requests[-1].seed % 1000}, {time.perf_counter() - began:.0f} s"
+    )
     return parts
 
 
@@ -293,7 +301,9 @@ def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Ta
         wanted = reference.energies_at(np.array([log_snr(seen)]))[0] * _size(seen)
         weights = [_weight(job, [own[k] for _, own in brought], wanted[k], rng) for k in range(len(BANDS))]
         chosen[seen.index] = Bands(weights[0], *[weights[1]] * 3)
-        job.report(f"fitting: step {seen.index + 1} of {job.settings.steps}, low {weights[0]:+.4f}, high {weights[1]:+.4f}")
+        job.report(
+            f"fitting: step {seen.index + 1} of {job.settings.steps}, low {weights[0]:+.4f}, high {weights[1]:+.4f}"
+        )
         return chosen[seen.index]
 
     meeting: Rendezvous = Rendezvous(len(chunks), settle)
@@ -304,7 +314,10 @@ def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Ta
             if not seen.acts:
                 return None
             own = band_energies(seen.landed, job.transform, job.layout)
-            return meeting.meet(party, (seen, [Leverage.of(seen.landed, seen.effect(b), e) for b, e in zip(BANDS.values(), own, strict=True)]))
+            return meeting.meet(
+                party,
+                (seen, [Leverage.of(seen.landed, seen.effect(b), e) for b, e in zip(BANDS.values(), own, strict=True)]),
+            )
 
         job.drawer.sample(chunks[party], job.untouched, observe)
 
@@ -321,7 +334,9 @@ def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Ta
 
 def _weight(job: Job, leverages: Sequence[Leverage], wanted: np.ndarray, rng: np.random.Generator) -> float:
     """One band's weight at one step."""
-    joined = Leverage(*(np.concatenate([getattr(one, name) for one in leverages]) for name in ("own", "cross", "effect")))
+    joined = Leverage(
+        *(np.concatenate([getattr(one, name) for one in leverages]) for name in ("own", "cross", "effect"))
+    )
     weight, error = shrunk_match(joined, wanted, job.effort.largest, rng)
     return math.copysign(max(0.0, abs(weight) - job.effort.caution * error), weight)
 
@@ -330,3 +345,31 @@ def work_folder(root: Path, job_key: dict[str, str], effort: Effort, transform: 
     """Where the finished parts of exactly this calibration lie."""
     text = json.dumps([job_key, asdict(effort), asdict(transform)], sort_keys=True)
     return root / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_scheduler(scheduler: Any) -> None:
+    """InputError where a scheduler cannot be calibrated: not corrected at all, or drawing fresh noise at each step."""
+    find_site(scheduler)
+    name = type(scheduler).__name__
+    if name in STOCHASTIC or str(scheduler.config.get("algorithm_type", "")).startswith("sde"):
+        raise InputError(
+            f"scheduler {name} draws fresh noise at each step, so that its fine run is another process: "
+            "calibrate a deterministic one, as FlowMatchEuler, DDIM, Euler or DPMSolverMultistep"
+        )
+
+
+def plot_calibration(calibration: Calibration) -> str:
+    """SVG: the gap of each band's energy over the steps, before and after, and the weights."""
+    gap, fitted = calibration.measured["gap"], calibration.measured["fitted"]
+    steps = list(range(1, len(next(iter(gap["before"].values()))) + 1))
+    lines = [
+        Line(f"{band} {when}", gap[when][band], when == "before", place)
+        for place, band in enumerate(BANDS)
+        for when in ("before", "after")
+    ]
+    weights = [Line(band, fitted[band][: len(steps)]) for band in BANDS]
+    held = "Energy against the fine run, held-out seeds"
+    state = "not in use" if calibration.table.reason else "in use"
+    return draw_charts(
+        [draw_chart(held, "step", steps, lines, percent=True), draw_chart(f"Weights ({state})", "step", steps, weights)]
+    )

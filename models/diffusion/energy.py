@@ -55,21 +55,25 @@ def match_energy(leverage: Leverage, wanted: np.ndarray) -> float:
     return (float(wanted.mean()) - own) / (cross + np.copysign(root**0.5, cross))
 
 
-def shrunk_match(leverage: Leverage, wanted: np.ndarray, largest: float, rng: np.random.Generator) -> tuple[float, float]:
+def shrunk_match(
+    leverage: Leverage, wanted: np.ndarray, largest: float, rng: np.random.Generator
+) -> tuple[float, float]:
     """(weight, its standard error): `match_energy`, shrunk by its uncertainty over the seeds and held within limits.
 
     largest: how far the band may move, as a share of its own size (root of its energy).
     """
     weight = match_energy(leverage, wanted)
     draws = rng.integers(len(wanted), size=(RESAMPLES, len(wanted)))
-    picked = (
-        match_energy(Leverage(leverage.own[d], leverage.cross[d], leverage.effect[d]), wanted[d]) for d in draws
-    )
+    picked = (match_energy(Leverage(leverage.own[d], leverage.cross[d], leverage.effect[d]), wanted[d]) for d in draws)
     error = float(np.std(list(picked)))
     if weight:
         weight *= max(0.0, 1 - (error / weight) ** 2)
-    limit = largest * float((leverage.own.mean() / max(leverage.effect.mean(), 1e-30)) ** 0.5)
+    limit = min(LARGEST_WEIGHT, largest * float((leverage.own.mean() / max(leverage.effect.mean(), 1e-30)) ** 0.5))
     return float(np.clip(weight, -limit, limit)), error
 
+
+#: The model is told a noise level; more or less noise than that share beyond it would be another level. Without this
+#: limit, where little noise is left, a lack in the picture itself would be filled up with grain.
+LARGEST_WEIGHT = 0.2
 
 RESAMPLES = 200  # of the seeds, for a standard error

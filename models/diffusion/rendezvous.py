@@ -1,4 +1,4 @@
-"""Several runs of one pipeline, in step with each other: at every step all of them meet, and one answer is given to all.
+"""Several runs of one pipeline in step with each other: at every step they meet, and one answer is given to all.
 
 A calibration needs the whole population's states at a step before any of them goes on, and a pipeline's loop cannot be
 stopped in its middle. So each batch runs in a thread of its own and waits where its scheduler steps. One computes at a
