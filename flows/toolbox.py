@@ -10,9 +10,12 @@ from typing import Any
 
 from models import registry
 from models.profiles import EMBEDDED, Profile
+from models.weights import cache_folder
 from tasks.desk import Toolbox
 
 MODELS = Path(registry.__file__).parent
+#: Those of the repository, and those made on this machine.
+CALIBRATIONS = (MODELS / "diffusion" / "calibrations", cache_folder() / "calibrations")
 _given: ContextVar[Toolbox | None] = ContextVar("toolbox", default=None)
 
 
@@ -56,7 +59,7 @@ def name_models(profile: Profile) -> dict[str, str]:
         "drawing": f"{drawing} {profile.scheduler} {profile.dtype}",
         "sampler": profile.scheduler,
         "judge": own,
-        "calibrations": folder_digest(MODELS / "diffusion" / "calibrations")[:16],
+        "calibrations": "".join(folder_digest(folder)[:16] for folder in CALIBRATIONS),
     }
 
 

@@ -26,8 +26,9 @@ from flows.parameters import SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
 def calibrate(profile: str, quick: bool, out: Path | None, as_json: bool, **given: Any) -> int:
     """Measure and correct what the sampler of PROFILE loses in its steps; needs no images. Killed, it resumes."""
-    from models.diffusion.calibrate import FULL, QUICK, Calibration, calibrate, count_evaluations, estimate_seconds
+    from models.diffusion.calibrate import Calibration, calibrate, count_evaluations, estimate_seconds
     from models.diffusion.draw import own_calibrations
+    from models.diffusion.trials import FULL, QUICK
 
     job = make_job(profile, QUICK if quick else FULL, **given)
     say(f"{count_evaluations(job)} evaluations, about {estimate_seconds(job) / 60:.0f} minutes at this pace; "
@@ -58,8 +59,9 @@ def say(text: str) -> None:
 def make_job(profile: str, effort: Any, steps: int | None, guidance: float | None, scheduler: str, size, level) -> Any:
     """The calibration that the options name; InputError where the scheduler cannot be calibrated."""
     from models.diffusion.bands import Transform
-    from models.diffusion.calibrate import Job, check_scheduler, work_folder
+    from models.diffusion.calibrate import check_scheduler, work_folder
     from models.diffusion.request import DrawRequest
+    from models.diffusion.trials import Job
     from models.profiles import EMBEDDED, load_profile
     from models.prompt import Prompt
     from models.registry import drawer
@@ -73,7 +75,7 @@ def make_job(profile: str, effort: Any, steps: int | None, guidance: float | Non
     guide = chosen.guidance if guidance is None else guidance
     settings = DrawRequest(Prompt(""), 0, width, height, steps or chosen.steps, guide)
     transform = Transform(level=level or (3 if chosen.drawing == EMBEDDED else 1))
-    root = cache_folder() / "calibrations" / "parts"
+    root = cache_folder() / "calibration-parts"
     return Job(
         draw, settings, effort, transform, work_folder(root, draw.calibration_key(settings), effort, transform), say
     )

@@ -12,9 +12,8 @@ Finished parts lie in the work folder, so a run that was killed goes on where it
 import hashlib
 import json
 import math
-import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,78 +23,32 @@ import numpy as np
 
 from models.diffusion.bands import Bands, Transform
 from models.diffusion.charts import Line, draw_chart, draw_charts
-from models.diffusion.coefficients import PaperSchedule, Table
-from models.diffusion.draw import Drawer
+from models.diffusion.coefficients import Table, format_table, read_table
 from models.diffusion.energy import BANDS, Leverage, band_energies, shrunk_match
-from models.diffusion.gate import Held, Verdict, describe, judge_held, measure_levels
-from models.diffusion.loading import is_flow
+from models.diffusion.gate import Held, Verdict, judge_held
 from models.diffusion.rendezvous import Rendezvous
 from models.diffusion.request import DrawRequest
-from models.diffusion.schedulers import Observer, Seen, layout_of
+from models.diffusion.schedulers import Seen
 from models.diffusion.support import find_site
+from models.diffusion.trials import (
+    FIRST_HELD,
+    FIRST_SEED,
+    Effort,
+    Job,
+    Population,
+    batches,
+    level_energy,
+    log_snr,
+    make_requests,
+    run_batch,
+)
 from models.errors import InputError
-from models.profiles import EMBEDDED
-
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured."""
-
-    seeds: int  # pictures that the weights are fitted on
-    held_out: int  # other pictures, on which they are judged
-    fineness: int  # steps of the reference for each step, each of two evaluations
-    largest: float = 0.05  # how far a correction may move a band, as a share of its size
-    caution: float = 0.0  # standard errors that a weight is brought nearer to 0 by
-
-
-FULL = Effort(seeds=32, held_out=64, fineness=3)
-#: For a first look: from so few seeds a weight may only come out smaller than the full effort's, by its own error.
-QUICK = Effort(seeds=8, held_out=16, fineness=2, caution=1.0)
 
 #: What is tried in turn where the gate does not open: the whole correction, half, a quarter.
 SHARES = (1.0, 0.5, 0.25)
 
 #: Classes that draw fresh noise at each step; the solvers among them are known by their algorithm's name.
 STOCHASTIC = ("DDPMScheduler", "DDPMParallelScheduler", "EulerAncestralDiscreteScheduler", "SASolverScheduler")
-
-#: Seeds of the two populations; their prompts follow from them.
-FIRST_SEED, FIRST_HELD = 10_000_000, 20_000_000
-
-
-@dataclass(frozen=True)
-class Job:
-    """One calibration."""
-
-    drawer: Drawer
-    settings: DrawRequest  # steps, guidance and size count, not prompt and seed
-    effort: Effort
-    transform: Transform
-    folder: Path  # of finished parts
-    report: Report
-
-    @property
-    def batch(self) -> int:
-        """Pictures in one pass; foreign pipelines take one."""
-        return 4 if self.drawer.profile.drawing == EMBEDDED else 1
-
-    @property
-    def key(self) -> dict[str, str]:
-        return self.drawer.calibration_key(self.settings)
-
-    @property
-    def untouched(self) -> PaperSchedule:
-        """What an observed run without correction is armed with."""
-        return PaperSchedule("low", Bands(), self.transform, "noise")
-
-    @property
-    def layout(self) -> str:
-        return layout_of(self.drawer.loaded.pipe)
-
-    @property
-    def fine_steps(self) -> int:
-        return self.effort.fineness * (self.settings.steps - 1) + 1
 
 
 @dataclass(frozen=True)
@@ -106,26 +59,11 @@ class Calibration:
     measured: dict[str, Any]  # plain: the gate's figures, the energy gap by band and step, the effort
 
 
-def prompts_for(count: int, first: int) -> list[Any]:
-    """`count` prompts as the embedded model's training had them; for other models words like any others."""
-    from models.illustrator.layout import sample_prompt
-    from models.illustrator.vocabulary import load_vocabulary
-
-    names = list(load_vocabulary().names)
-    return [sample_prompt(names, [1.0] * len(names), random.Random(f"prompt {first + k}")) for k in range(count)]
-
-
-def make_requests(settings: DrawRequest, count: int, first: int) -> list[DrawRequest]:
-    """Requests with prompts and seeds of their own; the settings are shared."""
-    prompts = prompts_for(count, first)
-    return [replace(settings, prompt=prompt, seed=first + k, sketch="") for k, prompt in enumerate(prompts)]
-
-
 def count_evaluations(job: Job) -> int:
     """Passes through the network for one picture each, guidance included; the gate is taken to open at once."""
     effort, steps = job.effort, job.settings.steps
     coarse = steps * (effort.seeds + 2 * effort.held_out)
-    fine = 2 * job.fine_steps * (effort.seeds + effort.held_out)
+    fine = job.fine_steps * (effort.seeds + effort.held_out)
     return (coarse + fine) * (2 if job.settings.guidance > 1 else 1)
 
 
@@ -144,10 +82,10 @@ def calibrate(job: Job) -> Calibration:
     job.folder.mkdir(parents=True, exist_ok=True)
     fitted = make_requests(job.settings, job.effort.seeds, FIRST_SEED)
     held = make_requests(job.settings, job.effort.held_out, FIRST_HELD)
-    references = [_run(job, "fine for fitting", chunk, None, fine=True) for chunk in _chunks(job, fitted)]
+    references = [run_batch(job, "fine for fitting", chunk, None, fine=True) for chunk in batches(job, fitted)]
     table = _kept_fit(job, fitted, references)
-    fine = _Population([_run(job, "fine, held out", chunk, None, fine=True) for chunk in _chunks(job, held)])
-    off = _Population([_run(job, "uncorrected, held out", chunk, None) for chunk in _chunks(job, held)])
+    fine = Population([run_batch(job, "fine, held out", chunk, None, fine=True) for chunk in batches(job, held)])
+    off = Population([run_batch(job, "uncorrected, held out", chunk, None) for chunk in batches(job, held)])
     baseline, reference = off.held_against(fine), fine.held_against(fine)
     for share in SHARES:
         tried = replace(table, bands=tuple(_scaled(bands, share) for bands in table.bands))
@@ -155,7 +93,7 @@ def calibrate(job: Job) -> Calibration:
             verdict = Verdict("no band is off by more than its uncertainty", {})
             return _conclude(job, tried, verdict, baseline, baseline, share)
         name = f"corrected by {share:g}, held out"
-        on = _Population([_run(job, name, chunk, tried) for chunk in _chunks(job, held)]).held_against(fine)
+        on = Population([run_batch(job, name, chunk, tried) for chunk in batches(job, held)]).held_against(fine)
         verdict = judge_held(baseline, on, reference)
         job.report(f"{name}: {verdict.reason or 'let through'}")
         if not verdict.reason:
@@ -185,120 +123,29 @@ def _scaled(bands: Bands, share: float) -> Bands:
     return Bands(low, high, high, high)
 
 
-def _chunks(job: Job, requests: Sequence[DrawRequest]) -> list[Sequence[DrawRequest]]:
-    return [requests[at : at + job.batch] for at in range(0, len(requests), job.batch)]
-
-
-# --- runs -------------------------------------------------------------------------------------------------------
-
-
-def _reference_scheduler(job: Job) -> str:
-    """A second-order solver of the same differential equation."""
-    template = job.drawer.loaded.pipe.scheduler
-    if is_flow(template):
-        return "FlowMatchHeun"
-    return "EDMDPMSolver" if type(template).__name__.startswith("EDM") else "Heun"
-
-
-def _run(job: Job, name: str, requests: Sequence[DrawRequest], table: Table | None, fine: bool = False) -> dict:
-    """One batch sampled and measured: log-SNR (s,), energies (s, bands, b), latents (b, ...) float16; kept on disk."""
-    mark = hashlib.sha256(repr((name, requests, table and table.bands)).encode()).hexdigest()[:20]
-    path = job.folder / f"{mark}.npz"
-    if path.exists():
-        with np.load(path) as parts:
-            return dict(parts)
-    began, trace = time.perf_counter(), []
-    steps = job.fine_steps if fine else job.settings.steps
-    latents = job.drawer.sample(
-        [replace(request, steps=steps) for request in requests],
-        table or job.untouched,
-        traced(job, trace),
-        _reference_scheduler(job) if fine else "",
-    )
-    parts = {
-        "snr": np.array([snr for snr, _ in trace]),
-        "energies": np.stack([energies for _, energies in trace]),
-        "features": describe(latents),
-        "latents": latents.half().cpu().numpy(),
-    }
-    parts["levels"], parts["peaks"] = measure_levels(latents)
-    with path.with_suffix(".part").open("wb") as file:
-        np.savez(file, **parts)
-    path.with_suffix(".part").replace(path)
-    job.report(
-        f"{name}: pictures {requests[0].seed % 1000}-{requests[-1].seed % 1000}, {time.perf_counter() - began:.0f} s"
-    )
-    return parts
-
-
-def log_snr(seen: Seen) -> float:
-    """Of the level that the step lands on; the same in every scheduler's scaling."""
-    return math.log(max(seen.level.next_signal, 1e-9) / seen.level.next_sigma)
-
-
-def _size(seen: Seen) -> float:
-    """Energy per element that the level's scaling stands for: signal^2 + sigma^2."""
-    return seen.level.next_signal**2 + seen.level.next_sigma**2
-
-
-def traced(job: Job, into: list) -> Observer:
-    """An observer that notes each kept landing's energies, corrected as it is going to be."""
-
-    def observe(seen: Seen) -> None:
-        if seen.acts:
-            landed = seen.landed + seen.effect(seen.planned) if seen.planned else seen.landed
-            into.append((log_snr(seen), band_energies(landed, job.transform, job.layout) / _size(seen)))
-
-    return observe
-
-
-class _Population:
-    """Batches of one run, as one."""
-
-    def __init__(self, parts: Sequence[dict]) -> None:
-        self.snr = parts[0]["snr"]
-        self.energies = np.concatenate([part["energies"] for part in parts], 2)  # (s, bands, n)
-        self.rest = {k: np.concatenate([part[k] for part in parts]) for k in ("features", "levels", "peaks", "latents")}
-
-    def energies_at(self, snr: np.ndarray) -> np.ndarray:
-        """(len(snr), bands, n): energies at other levels, between the measured ones."""
-        order = np.argsort(self.snr)
-        flat = self.energies[order].reshape(len(order), -1)
-        columns = [np.interp(snr, self.snr[order], column) for column in flat.T]
-        return np.stack(columns, -1).reshape(len(snr), *self.energies.shape[1:])
-
-    def held_against(self, fine: "_Population") -> Held:
-        wanted = fine.energies_at(self.snr).mean(2, keepdims=True)
-        apart = self.rest["latents"].astype(np.float32) - fine.rest["latents"].astype(np.float32)
-        error = np.square(apart).reshape(len(apart), -1).mean(1)
-        return Held(self.energies / wanted, self.rest["features"], self.rest["levels"], self.rest["peaks"], error)
-
-
 # --- the fit ----------------------------------------------------------------------------------------------------
 
 
 def _kept_fit(job: Job, requests: Sequence[DrawRequest], references: Sequence[dict]) -> Table:
     """`fit`, or what an earlier run's came to."""
-    from models.diffusion.coefficients import format_table, read_table
-
     path = job.folder / "fit.json"
     if path.exists():
-        return replace(read_table(path), name="fit")
-    table = fit(job, requests, _Population(references))
+        return replace(read_table(path), name=Table.name)
+    table = fit(job, requests, Population(references))
     path.with_suffix(".part").write_text(format_table(table), "utf-8")
     path.with_suffix(".part").replace(path)
     return table
 
 
-def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Table:
+def fit(job: Job, requests: Sequence[DrawRequest], reference: Population) -> Table:
     """The weights, step after step, each from all the pictures' states after the steps before."""
-    rng, chunks = np.random.default_rng(0), _chunks(job, requests)
+    rng, chunks = np.random.default_rng(0), batches(job, requests)
     starts: dict[int, float] = {}
     chosen: dict[int, Bands] = {}
 
     def settle(brought: list[tuple[Seen, list[Leverage]]]) -> Bands:
         seen = brought[0][0]
-        wanted = reference.energies_at(np.array([log_snr(seen)]))[0] * _size(seen)
+        wanted = reference.energies_at(np.array([log_snr(seen)]))[0] * level_energy(seen)
         weights = [_weight(job, [own[k] for _, own in brought], wanted[k], rng) for k in range(len(BANDS))]
         chosen[seen.index] = Bands(weights[0], *[weights[1]] * 3)
         job.report(
@@ -306,7 +153,7 @@ def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Ta
         )
         return chosen[seen.index]
 
-    meeting: Rendezvous = Rendezvous(len(chunks), settle)
+    meeting: Rendezvous[Bands] = Rendezvous(len(chunks), settle)
 
     def sample(party: int) -> None:
         def observe(seen: Seen) -> Bands | None:
@@ -334,6 +181,8 @@ def fit(job: Job, requests: Sequence[DrawRequest], reference: _Population) -> Ta
 
 def _weight(job: Job, leverages: Sequence[Leverage], wanted: np.ndarray, rng: np.random.Generator) -> float:
     """One band's weight at one step."""
+    if np.isnan(wanted).any():  # the fine run has no landing near this level
+        return 0.0
     joined = Leverage(
         *(np.concatenate([getattr(one, name) for one in leverages]) for name in ("own", "cross", "effect"))
     )

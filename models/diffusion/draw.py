@@ -284,7 +284,7 @@ def _check_key(table: Table, wanted: dict[str, str]) -> None:
     known = dict(table.key)
     if other := [name for name in wanted if known and known.get(name) != wanted[name]]:
         raise InputError(
-            f"calibration {table.name} was measured with another {' and '.join(other)} than this run's: "
+            f"calibration {table.name} was measured with other {' and '.join(other)} than this run's: "
             "calibrate for these settings, or use --correction auto or off"
         )
 

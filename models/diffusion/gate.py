@@ -16,6 +16,7 @@ WORSE_BAND = 0.02  # of either band's gap
 FARTHER = 0.05  # of the distance; what is lost to chance besides is judged by the null level
 DRIFT = 0.02  # of the standard deviation, of any channel
 LOUDER = 0.05  # of the largest values and of the clipped share
+TINY = 1e-9  # keeps a ratio finite where there is nothing to correct
 GRID = (6, 10)  # cells over which a picture is described
 
 
@@ -93,7 +94,7 @@ def judge_held(off: Held, on: Held, reference: Held, seed: int = 0) -> Verdict:
     off_peak, off_clip = off.peaks.mean(0)
     fair_peak, fair_clip = np.maximum(off.peaks.mean(0), reference.peaks.mean(0))  # the fine run may be the louder one
     peak, clip = on.peaks.mean(0)
-    error = _bootstrap(lambda d: on.error[d].mean() / off.error[d].mean() - 1, draws)
+    error = _bootstrap(lambda d: on.error[d].mean() / (off.error[d].mean() + TINY) - 1, draws)
     figures = {
         "gap before": gaps[0], "gap after": gaps[1], "gap change": gap[0], "gap change at most": gap[2],
         **distance, "drift change": drift, "peak before": float(off_peak), "peak after": float(peak),
@@ -136,8 +137,8 @@ def _gap_change(
     """Relative change of the gap of all bands with its interval; (before, after, the worst band's relative change)."""
     every = np.arange(draws.shape[1])
     before, after = _gaps(off, every), _gaps(on, every)
-    change = _bootstrap(lambda d: _gaps(on, d).sum() / _gaps(off, d).sum() - 1, draws)
-    worst = float(((after - before) / before.sum()).max())
+    change = _bootstrap(lambda d: _gaps(on, d).sum() / (_gaps(off, d).sum() + TINY) - 1, draws)
+    worst = float(((after - before) / (before.sum() + TINY)).max())
     return change, (float(before.sum()), float(after.sum()), worst)
 
 

@@ -7,18 +7,17 @@ time: the memory is that of one run besides the states.
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 
 
-class Rendezvous:
+class Rendezvous(Generic[Answer]):
     """Where `parties` threads meet; `settle` makes of what they bring, in their order, the answer for all."""
 
-    def __init__(self, parties: int, settle: Callable[[list[Given]], Answer]) -> None:
+    def __init__(self, parties: int, settle: Callable[[list[Any]], Answer]) -> None:
         self._settle = settle
-        self._brought: list = [None] * parties
+        self._brought: list[Any] = [None] * parties
         self._answer: Answer | None = None
         self._turn = threading.Lock()  # only its holder computes
         self._barrier = threading.Barrier(parties, action=self._conclude)
@@ -26,7 +25,7 @@ class Rendezvous:
     def _conclude(self) -> None:
         self._answer = self._settle(list(self._brought))
 
-    def meet(self, party: int, given: Given) -> Answer:
+    def meet(self, party: int, given: Any) -> Answer:
         """Wait for all the others and take the answer; BrokenBarrierError where another thread has failed."""
         self._brought[party] = given
         self._turn.release()

@@ -17,7 +17,7 @@ from PIL import Image
 
 from models.illustrator.composer import sketch_of, soften
 from models.illustrator.layout import parse_full, read_phrases
-from models.illustrator.network import IllustratorTransformer
+from models.illustrator.network import MIN_SIGMA, IllustratorTransformer
 from models.illustrator.quantised import load_quantised
 from models.illustrator.vocabulary import WEIGHTS
 from models.sentences import embed_texts
@@ -111,19 +111,20 @@ class IllustratorPipeline(DiffusionPipeline):
         # The state stays in float32: in bf16 the last steps would round away what they add.
         noise = randn_tensor(shape, generator, device, torch.float32) if latents is None else latents.to(device)
         timesteps = self.prepare_timesteps(num_inference_steps, strength if image is not None else 1.0, device)
-        levels = [*(timesteps / self.scheduler.config.num_train_timesteps).tolist(), 0.0]  # the last: a clean picture
+        # The scheduler's own levels, for solvers round their timesteps to whole numbers; the last: a clean picture.
+        levels = self.scheduler.sigmas[-len(timesteps) - 1 :].tolist()
         known = None if image is None else torch.from_numpy(image).permute(2, 0, 1).float().to(device) / 127.5 - 1
         x = noise if known is None else torch.lerp(known.expand(shape), noise, levels[0])
         region = None if mask is None else torch.from_numpy(mask).float().to(device)
         for number, t in enumerate(self.progress_bar(timesteps)):
-            sigma = (t / self.scheduler.config.num_train_timesteps).expand(phrases.shape[0]).to(device)
+            level = levels[number]
+            sigma = torch.full((phrases.shape[0],), level, device=device)
             doubled = torch.cat((x, x)) if guided else x
             velocity = self.transformer(doubled, sigma, phrases, cells, flag)
             if guided:
                 silent, spoken = velocity.chunk(2)
                 velocity = silent + guidance_scale * (spoken - silent)
             if wanted is not None:
-                level = levels[number]
                 velocity = velocity - hold_colours(x - level * velocity, wanted, sketch_strength) / level
             x = self.scheduler.step(velocity, t, x, return_dict=False)[0]
             if known is not None and region is not None:  # what stays, at the level reached
@@ -150,7 +151,8 @@ def load_pipeline(folder: Path = WEIGHTS, dtype: torch.dtype = torch.float32) ->
     sentences = weight_path("minilm-l6")
     pipe = IllustratorPipeline(
         transformer=load_quantised(IllustratorTransformer, folder / "transformer", dtype),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
+        # Below MIN_SIGMA the network tells no levels apart: a step spent there would be lost, and leave grain.
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT, shift_terminal=MIN_SIGMA),
         text_encoder=AutoModel.from_pretrained(sentences, dtype="float32", use_safetensors=True).eval(),
         tokenizer=AutoTokenizer.from_pretrained(sentences),
     )

@@ -3,6 +3,7 @@
 Everything about it is known in closed form, so that a calibration can be held against the truth.
 """
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
@@ -34,23 +35,21 @@ class GaussianPipeline:
     """The call of a diffusers pipeline, around the exact denoiser; `spoil` distorts a predicted clean image."""
 
     def __init__(self, spoil=lambda clean: clean) -> None:
-        self.scheduler, self.spoil, self.calls = FlowMatchEulerDiscreteScheduler(), spoil, 0
+        self.scheduler, self.spoil = FlowMatchEulerDiscreteScheduler(shift_terminal=0.05), spoil
+        self.calls: list[float] = []  # the levels asked for; shared with copies
 
     @torch.no_grad()
     def __call__(self, prompt, generator, num_inference_steps, output_type="np", return_dict=True):
         x = torch.randn(1, 2, 16, 16, generator=generator)
         self.scheduler.set_timesteps(num_inference_steps)
-        for t in self.scheduler.timesteps:
-            self.calls += 1
-            sigma = t.item() / 1000
+        for number, t in enumerate(self.scheduler.timesteps):
+            sigma = self.scheduler.sigmas[number].item()
+            self.calls.append(sigma)
             clean = self.spoil(clean_mean(x, sigma))
             x = self.scheduler.step((x - clean) / sigma, t, x, return_dict=False)[0]
         return SimpleNamespace(images=x.numpy()) if return_dict else (x,)
 
 
 def gaussian_drawer(**options) -> Drawer:
-    profile = load_profile("embedded")
-    from dataclasses import replace
-
-    profile = replace(profile, name="gaussian", drawing="tests/gaussian", width=128, height=128)
+    profile = replace(load_profile("embedded"), name="gaussian", drawing="tests/gaussian", width=128, height=128)
     return Drawer(profile, Loaded(GaussianPipeline(**options), "weights", "float32", "cpu"))
