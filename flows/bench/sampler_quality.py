@@ -137,7 +137,12 @@ def measure(sampler: Sampler, cells: Sequence[c.Cell], count: int) -> list[dict[
     rows = []
     for cell in cells:
         constant, features = drawn[cell]
-        row = {"solver": cell.solver, "evaluations": cell.spent, "correction": cell.correction, "constant": constant}
+        row: dict[str, Any] = {
+            "solver": cell.solver,
+            "evaluations": cell.spent,
+            "correction": cell.correction,
+            "constant": constant,
+        }
         if features is None:
             rows.append(row | {"missing": f"no calibration in use for {cell.steps} steps"})
             continue
@@ -152,7 +157,8 @@ def measure(sampler: Sampler, cells: Sequence[c.Cell], count: int) -> list[dict[
             row |= {"change": change.relative, "change low": change.low, "change high": change.high, "p": change.p}
         rows.append(row)
     compared = [row for row in rows if "p" in row]
-    for row, value in zip(compared, c.holm([row["p"] for row in compared]), strict=True):
+    values: list[Any] = [row["p"] for row in compared]
+    for row, value in zip(compared, c.holm(values), strict=True):
         row["p, Holm"] = value
     return rows
 

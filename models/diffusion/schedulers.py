@@ -53,6 +53,7 @@ class Armed:
     layout: str = "planes"
     watch: bool = True  # refuse NaN and Inf in the model's output
     observe: Observer | None = None
+    kernel: Callable[..., torch.Tensor] = correct
     timesteps: torch.Tensor | None = None  # the schedule that the plan below is of, compared by identity
     listed: list[float] = field(default_factory=list)  # the same as numbers
     levels: list[Level] = field(default_factory=list)
@@ -76,6 +77,7 @@ def enable(
     layout: str | None = None,
     watch: bool = True,
     observe: Observer | None = None,
+    kernel: Callable[..., torch.Tensor] = correct,
 ) -> Any:
     """Arm a scheduler, or a pipeline's, with a correction and return it; arming again replaces the correction.
 
@@ -83,6 +85,7 @@ def enable(
     layout: "planes" or "packed", how the latents lie; a pipeline's is known, a bare scheduler's is "planes".
     watch: raise SceneError when the model's output holds NaN or Inf, naming step and scheduler.
     observe: called at every step; keeps a scheduler armed even where `correction` is off.
+    kernel: what computes a correction of an output: `correct`, or `models.diffusion.fused.correct_fused`.
     InputError where the scheduler, the latents or the coefficients cannot be corrected, with the reason.
     """
     scheduler, found = _scheduler_of(target)
@@ -95,7 +98,7 @@ def enable(
     layout = layout or found
     if layout not in LAYOUTS:
         raise InputError(f"latent layout {layout!r}: give one of {', '.join(LAYOUTS)}")
-    return _arm(scheduler, Armed(wanted, layout, watch, observe))
+    return _arm(scheduler, Armed(wanted, layout, watch, observe, kernel))
 
 
 def watch(target: Any) -> Any:
@@ -241,7 +244,9 @@ def _corrected_step(step: _Step, planned: Bands) -> Any:
         return weigh_bands(origin.float() - step.signal * clean.float(), bands, transform, layout)
 
     bands = step.observed(origin, clean, effect, planned)
-    corrected = correct(landed, clean, bands, signal=step.signal, transform=transform, layout=layout, mean=mean)
+    corrected = step.state.kernel(
+        landed, clean, bands, signal=step.signal, transform=transform, layout=layout, mean=mean
+    )
     return _replaced(result, corrected)
 
 
