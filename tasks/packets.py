@@ -74,7 +74,7 @@ class Group:
     begin: int  # ticks of the key frame
     end: int  # ticks of the next key frame, else of the last picture
     key_size: int  # bytes, of the smaller one of the two key frames
-    early: bool  # it begins before the encoder's clock asked for a key frame: there may be a cut
+    early: bool  # it does not begin when the encoder's clock asks for a key frame: there may be a cut
 
 
 def make_packets(table: np.ndarray, keys: np.ndarray, tick: Fraction, start: float, codec: str) -> Packets:
@@ -115,7 +115,7 @@ def find_groups(packets: Packets) -> list[Group]:
     bounds = np.searchsorted(number[order], np.arange(len(keys) + 1))
     ends = np.append(starts[1:], packets.stamps.max())
     sizes = packets.sizes[keys]
-    early = np.append([False], np.diff(starts) < _regular_length(starts))
+    early = _came_early(starts)
     return [
         Group(
             key=int(key),
@@ -129,23 +129,24 @@ def find_groups(packets: Packets) -> list[Group]:
     ]
 
 
-def _regular_length(starts: np.ndarray) -> float:
-    """Ticks between key frames where nothing but the encoder's clock asks for one: a little under the longest."""
+def _came_early(starts: np.ndarray) -> np.ndarray:
+    """(n,) bool: key frames that the encoder's clock did not ask for; all of them where there is no such clock."""
     gaps = np.diff(starts)
-    if not len(gaps):
-        return 0.0
     lengths, counts = np.unique(gaps, return_counts=True)
     often = lengths[counts >= 2]
-    return 0.98 * float(often.max() if len(often) else lengths.max())
+    clock = float(often.max()) if len(often) else np.inf
+    return np.append([False], np.abs(gaps - clock) > 0.02 * clock if np.isfinite(clock) else np.ones(len(gaps), bool))
 
 
-def choose_keys(packets: Packets, groups: Sequence[Group]) -> list[Span]:
-    """The key frames worth a look, as spans: all that came early, of the others one every so many seconds."""
+def choose_glimpses(packets: Packets, groups: Sequence[Group]) -> list[Span]:
+    """Pictures worth a look in any case, as spans: key frames that came early and those right before them, of the
+    others one every so many seconds, and the last picture of all."""
     chosen: list[Span] = []
-    for group in groups:
-        if group.early or not chosen or group.begin - chosen[-1][0] >= packets.ticks(KEY_EVERY):
+    for group, following in zip(groups, [*groups[1:], None], strict=True):
+        late = not chosen or group.begin - chosen[-1][0] >= packets.ticks(KEY_EVERY)
+        if group.early or late or (following and following.early):
             chosen.append((group.begin, group.begin))
-    return chosen
+    return [*chosen, (groups[-1].end, groups[-1].end)]
 
 
 def find_changes(packets: Packets, groups: Sequence[Group]) -> list[Span]:

@@ -21,7 +21,7 @@ from tasks.packets import (
     Group,
     Packets,
     Span,
-    choose_keys,
+    choose_glimpses,
     find_changes,
     find_groups,
     is_sudden,
@@ -127,7 +127,7 @@ def _see_quickly(video: Video) -> tuple[Scan, list[Boundary], Grab]:
         for stamp, picture in grab_pictures(video, packets, groups, stamps, KEYFRAME_WIDTH):
             yield packets.seconds(stamp), picture
 
-    scan = scan_spans(video, packets, groups, [*choose_keys(packets, groups), *find_changes(packets, groups)])
+    scan = scan_spans(video, packets, groups, [*choose_glimpses(packets, groups), *find_changes(packets, groups)])
     boundaries = find_boundaries(scan)
     holes = [(packets.stamp(one), packets.stamp(other)) for one, other in scan.hidden]
     if again := [span for hole in holes for span in search_hole(packets, groups, hole)]:

@@ -14,7 +14,7 @@ from flows.bench import _films as films
 from flows.bench.shots import score
 from tasks.packets import (
     Packets,
-    choose_keys,
+    choose_glimpses,
     find_changes,
     find_groups,
     is_sudden,
@@ -77,10 +77,10 @@ def test_a_quiet_talk_is_not_decoded(tmp_path):
     video = write(films.steady("room a", 500), tmp_path / "film.mkv", "h264-fixed")
     packets = read_packets(video)
     groups = find_groups(packets)
-    keys, changes = choose_keys(packets, groups), find_changes(packets, groups)
+    keys, changes = choose_glimpses(packets, groups), find_changes(packets, groups)
     scan = scan_spans(video, packets, groups, keys)
     assert len(packets.sizes) == 500 and changes == []
-    assert [round(time * 25) for time in scan.times] == [0, 150, 300, 450]
+    assert [round(time * 25) for time in scan.times] == [0, 150, 300, 450, 499]
     assert scan.hidden == []
 
 
@@ -207,3 +207,12 @@ def test_a_file_without_key_frame_at_its_start_is_told(tmp_path):
     (tmp_path / "late.ts").write_bytes(data[188 * 40 :])
     with pytest.raises(ScanError):
         read_packets(replace(video, path=str(tmp_path / "late.ts")))
+
+
+@pytest.mark.parametrize("name", ["talk", "ntsc", "no-captions", "embedded-subtitles"])
+def test_the_samples_have_their_cuts(samples, tmp_path, name):
+    import json
+
+    golden = json.loads((samples / "golden.json").read_text())[name]
+    shots = find_shots(probe_video(samples / golden["file"]), tmp_path)
+    assert starts(shots)[1:] == pytest.approx([cut["frame"] for cut in golden["cuts"]], abs=2)
