@@ -132,9 +132,18 @@ def _see_quickly(video: Video) -> tuple[Scan, list[Boundary], Grab]:
     holes = [(packets.stamp(one), packets.stamp(other)) for one, other in scan.hidden]
     if again := [span for hole in holes for span in search_hole(packets, groups, hole)]:
         more = scan_spans(video, packets, groups, again)
-        boundaries = sorted([*boundaries, *find_boundaries(more)], key=lambda boundary: boundary.time)
+        boundaries = join_boundaries(boundaries, find_boundaries(more))
         scan.samples = sorted([*scan.samples, *more.samples], key=lambda sample: sample.time)
     return scan, boundaries, grab
+
+
+def join_boundaries(known: Sequence[Boundary], more: Sequence[Boundary]) -> list[Boundary]:
+    """Both in order; of those that stand for the same change, the one known before."""
+
+    def is_new(one: Boundary) -> bool:
+        return all(one.first > other.last + SHORTEST or one.last < other.first - SHORTEST for other in known)
+
+    return sorted([*known, *filter(is_new, more)], key=lambda boundary: boundary.time)
 
 
 def scan_spans(video: Video, packets: Packets, groups: Sequence[Group], spans: Sequence[Span]) -> Scan:
