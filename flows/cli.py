@@ -11,6 +11,7 @@ import click
 
 from flows.commands.bench import bench
 from flows.commands.calibrate import calibrate
+from flows.commands.timeline import timeline
 from flows.parameters import drawing_options, make_options, planning_options
 from models.errors import BrollError, InputError
 
@@ -56,6 +57,7 @@ def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
 
 cli.add_command(bench)
 cli.add_command(calibrate)
+cli.add_command(timeline)
 
 
 @cli.command()

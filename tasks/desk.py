@@ -11,6 +11,7 @@ import numpy as np
 from models.profiles import Profile
 from models.speech import Transcribe
 from tasks.records import Video
+from tasks.timeline.choices import Choices
 
 #: (stage, done, total): how far a stage has come, in units of its own.
 Report = Callable[[str, float, float], None]
@@ -51,6 +52,7 @@ class Settings:
     height: int  # px
     correction: str
     density: float  # share of the video under pictures, 0..1
+    timeline: Choices = field(default_factory=Choices)  # set by `broll timeline`
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def resolve_settings(options: Options, profile: Profile, video: Video, before: S
         height=height,
         correction=pick("correction", "auto"),
         density=float(pick("density", 0.25, before)),
+        timeline=before.timeline if before else Choices(),
     )
 
 

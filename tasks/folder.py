@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from models.errors import InputError
 from tasks.records import Storyboard, Video
@@ -181,18 +182,25 @@ def _is_current(handle: int, path: Path) -> bool:
 
 def write_whole(path: Path, data: bytes | str) -> Path:
     """Write a file so that its name only ever shows it complete, even if the machine stops."""
+    with write_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+@contextmanager
+def write_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its name once it is complete; what is left half-written is removed."""
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
-    return path
 
 
 def save_board(folder: Path, board: Storyboard) -> Storyboard:

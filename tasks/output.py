@@ -13,7 +13,7 @@ from tasks.folder import list_files, save_board, write_whole
 from tasks.gallery import write_gallery
 from tasks.place import covered_share
 from tasks.records import Storyboard
-from tasks.timeline import write_otio
+from tasks.timeline.files import write_timelines
 
 RUN_NAME = "run.json"
 
@@ -43,14 +43,15 @@ class Outcome:
 
 
 def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
-    """Everything but `run.json`: the storyboard, the captions, the timeline, the page."""
+    """Everything but `run.json`: the storyboard, the captions, the timelines, the page."""
     board = save_board(desk.folder, board)
     slug, cues = desk.folder.name, board.captions.cues
     if cues:
         language = re.sub(r"[^a-z-]", "", board.captions.language.lower())[:12] or "und"
         write_whole(desk.folder / "captions.vtt", format_vtt(cues))
         write_whole(desk.folder / f"{slug}.{language}.srt", format_srt(cues))
-    write_otio(desk.folder / "timelines" / f"{slug}.otio", board)
+    for note in write_timelines(desk.folder, board, desk.settings.timeline):
+        desk.note(note)
     write_gallery(desk.folder, board, count_kept(desk))
     return board
 

@@ -165,6 +165,8 @@ def _describe(path: str, facts: dict, picture: dict, ticks: np.ndarray, last_spa
         variable_rate=uneven,
         rotation=round(picture["rotation"] / 90) * 90 % 360,
         has_audio=facts["has_audio"],
+        audio_channels=facts["audio_channels"],
+        audio_rate=facts["audio_rate"],
         container=facts["container"],
         codec=picture["codec"],
         subtitles=tuple(SubtitleStream(**stream) for stream in facts["subtitles"]),

@@ -40,6 +40,7 @@ def read_facts(path: str, formats: str) -> tuple[dict, array]:
         facts = {
             "container": container.format.name,
             "has_audio": len(container.streams.audio) > 0,
+            **_sound_facts(container),
             "seconds": (container.duration or 0) / 1_000_000,
             "subtitles": [_subtitle_facts(stream) for stream in container.streams.subtitles],
             "timecode": _timecode(container),
@@ -52,7 +53,7 @@ def read_facts(path: str, formats: str) -> tuple[dict, array]:
         start = (container.start_time or 0) / 1_000_000
         stamps, frame, failure = _read_packets(container, stream)
         facts["video"] = {
-            "codec": stream.codec_context.codec.canonical_name,
+            "codec": stream.codec_context.name,
             "failure": failure,
             "time_base": _pair(stream.time_base),
             "average_rate": _pair(stream.average_rate),
@@ -94,6 +95,11 @@ def _frame_facts(stream, frame) -> dict:
         "aspect": _pair(stream.sample_aspect_ratio),
         "rotation": -frame.rotation % 360,  # libav counts anticlockwise
     }
+
+
+def _sound_facts(container) -> dict:
+    sound = next((s.codec_context for s in container.streams.audio if s.codec_context is not None), None)
+    return {"audio_channels": sound.channels if sound else 0, "audio_rate": sound.sample_rate if sound else 0}
 
 
 def _pair(fraction) -> list[int]:

@@ -38,6 +38,8 @@ class Video:
     subtitles: tuple[SubtitleStream, ...] = ()
     timecode: str = ""  # start time code embedded in the source, "" for none
     start: float = 0.0  # s, time stamp of the first frame
+    audio_channels: int = 0  # of the first sound track; 0: unknown or none
+    audio_rate: int = 0  # Hz, of the first sound track
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,6 @@ class Shot:
     end_frame: int
     keyframe_time: float  # s, of a sharp and representative frame
     keyframe: str  # "frames/shot_003.jpg"
-    opens: str = "cut"  # how it begins: start | cut | dissolve | fade
 
 
 @dataclass(frozen=True)

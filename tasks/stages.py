@@ -29,7 +29,7 @@ from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
 
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
-STEP_VERSIONS = {"captions": 1, "shots": 2, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
+STEP_VERSIONS = {"captions": 1, "shots": 1, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
 SHOTS_NAME = "frames/shots.json"
 
 
@@ -58,7 +58,7 @@ def see_shots(desk: Desk, board: Storyboard) -> tuple[Shot, ...]:
     if known is not None:
         desk.tally["steps kept"] += 1
         return known
-    shots = find_shots(board.video, desk.folder, desk.note)
+    shots = find_shots(board.video, desk.folder)
     write_whole(desk.folder / SHOTS_NAME, json.dumps({"key": key, "shots": to_plain(shots)}, indent=1) + "\n")
     return shots
 

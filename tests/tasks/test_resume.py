@@ -34,8 +34,10 @@ def unbroken(talk, tmp_path_factory) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes | dict]:
-    """Every file's bytes; storyboard and page without times; the run's own record apart."""
-    found = {name: (folder / name).read_bytes() for name in list_files(folder) if name != "run.json"}
+    """Every file's bytes, the folder's own path apart; storyboard and page without times; no record of the run."""
+    here = str(folder.absolute()).encode()
+    files = {name: (folder / name).read_bytes() for name in list_files(folder) if name != "run.json"}
+    found: dict = {name: data.replace(here, b"FOLDER") for name, data in files.items()}
     board = json.loads(found["storyboard.json"])
     del board["timings"], board["costs"]
     page = re.sub(rb'<details class="cost">.*?</details>|, [\d.]+ s on \w+', b"", found["index.html"], flags=re.DOTALL)
