@@ -63,4 +63,5 @@ def finish(desk: Desk, board: Storyboard) -> Outcome:
     """The pictures placed, the folder written, the run recorded."""
     board = steps.place(desk, board)
     board = steps.write_outputs(desk, board)
+    steps.refresh_index(desk)
     return write_run(desk, board, steps.SECONDS)

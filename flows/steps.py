@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import interrupt
 from flows.early import probe_early
-from tasks import draw, output, stages
+from tasks import draw, library_page, output, stages
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,3 +54,4 @@ draw_candidates = as_step("draw", draw.draw_candidates)
 choose_candidate = as_step("judge", draw.choose_candidate)
 place = as_step("place", stages.place)
 write_outputs = as_step("folder", output.write_outputs)
+refresh_index = as_step("index", library_page.refresh_index)

@@ -14,6 +14,7 @@ from typing import Any
 from models.prompt import CONTROLS
 from tasks.cost import Kept, describe_board_cost, describe_kept, describe_picture, picture_cost
 from tasks.folder import write_whole
+from tasks.library_page import may_have_index
 from tasks.pages import PAGE_NAME, address, format_clock, render_page, render_style
 from tasks.place import covered_share
 from tasks.records import Candidate, Cue, Scene, Storyboard
@@ -52,7 +53,7 @@ class Beside:
 
 def write_gallery(folder: Path, board: Storyboard, kept: Kept | None = None) -> Path:
     """Write the page into a video's folder, whole, and the small pictures that it shows."""
-    home = (folder.parent / PAGE_NAME).is_file()
+    home = may_have_index(folder.absolute().parent)
     return write_whole(
         folder / PAGE_NAME, format_gallery(board, Beside(folder.name, write_thumbs(folder, board), kept, home))
     )

@@ -30,7 +30,7 @@ function watchTheme() {
 }
 
 // Letters compared without case and accents: "cafe" finds "Café".
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 const split = (query) => fold(query).split(/\s+/).filter(Boolean);
 
 // Marks what was found without touching the document, where the browser can.

@@ -124,7 +124,7 @@ document.addEventListener("DOMContentLoaded", () => {
     link ??= one('[data-large="picture"]', scene) || one("[data-large]", scene);
     if (!link) return;
     setHere(scenes.indexOf(scene));
-    const frame = one('[data-large="frame"]', scene), title = one("h2", scene).textContent;
+    const frame = one('[data-large="frame"]', scene), title = `${here + 1}. ${one("h2", scene).lastChild.data}`;
     Object.assign(one("#shown"), { src: link.href, alt: one("img", link).alt });
     if (frame) Object.assign(one("#frame"), { src: frame.href, alt: one("img", frame).alt });
     one("#beside").hidden = !frame || one("#compare").getAttribute("aria-pressed") !== "true";

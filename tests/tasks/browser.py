@@ -50,6 +50,7 @@ def find_overflow(page) -> list[str]:
 def find_unnamed(page) -> list[str]:
     """Images without alt, buttons, links and fields without a name that can be read out."""
     return page.evaluate("""() => [...document.querySelectorAll("img, a, button, input, select")].filter((element) => {
+        if (element.closest("[aria-hidden=true]")) return element.tabIndex >= 0 && element.tagName !== "IMG";
         if (element.tagName === "IMG") return !element.hasAttribute("alt");
         const said = element.getAttribute("aria-label") || element.textContent || element.closest("label")?.textContent;
         return !said?.trim() && !element.querySelector("img[alt]:not([alt=''])");

@@ -50,7 +50,7 @@ def test_contrast(front, back, least, theme):
 
 def test_every_colour_of_text_is_among_the_pairs():
     tried = {front for front, _, _ in PAIRS}
-    sheets = "".join(read_template(name) for name in ("base.css", "video.css.j2"))
+    sheets = "".join(read_template(name) for name in ("base.css", "video.css.j2", "library.css"))
     used = set(re.findall(r"[^-\w]color: var\(--([\w-]+)\)", sheets))
     assert used and used <= tried
     fixed = re.findall(r"[^-\w]color: (#\w+)", sheets)
