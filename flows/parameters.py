@@ -1,6 +1,7 @@
 """The options of the command line: their forms, their limits, and what they come to as one record."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,18 @@ class Correction(click.ParamType):
         return os.path.abspath(text) if text.endswith(".json") else text
 
 
-SCENES, SIZE, CORRECTION = Scenes(), Size(), Correction()
+class Language(click.ParamType):
+    """A language tag such as `de` or `pt-BR`."""
+
+    name = "TAG"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}", str(value)):
+            self.fail(f"{value!r} is no language tag such as en, de or pt-BR", param, ctx)
+        return str(value).lower()
+
+
+SCENES, SIZE, CORRECTION, LANGUAGE = Scenes(), Size(), Correction(), Language()
 
 
 def _options(*options: Callable) -> Callable:
@@ -72,6 +84,7 @@ def _options(*options: Callable) -> Callable:
 planning_options = _options(
     click.option("--out", default="out", show_default=True, help="Where the video's folder is made."),
     click.option("--captions", help="Captions to use (.vtt, .srt, ...); else beside, inside, or heard."),
+    click.option("--language", type=LANGUAGE, help="Captions wanted where there are several: de, pt-BR. [default: en]"),
     click.option("--profile", help="A set of models: a name or a .toml file. [default: embedded]"),
     click.option("--scenes", type=SCENES, help="How many scenes. [default: auto]"),
     click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures. [default: 0.25]"),

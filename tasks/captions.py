@@ -14,7 +14,7 @@ from pathlib import Path
 import ffmpeg
 
 from models.errors import InputError
-from models.speech import Transcribe
+from models.speech import Phrase, Transcribe
 from tasks.caption_formats import ParsedCaptions, format_srt, format_vtt, parse_caption_file, parse_captions
 from tasks.media import open_source, read_audio, run_ffmpeg
 from tasks.records import Captions, Cue, SubtitleStream, Video
@@ -22,7 +22,7 @@ from tasks.records import Captions, Cue, SubtitleStream, Video
 __all__ = ["find_sidecar", "format_srt", "format_vtt", "looks_english", "parse_captions", "read_captions"]
 
 MOST_BYTES = 32 << 20  # of a caption file; a day of speech is under 2 MB
-SIDECAR_SUFFIXES = (".vtt", ".srt")  # the first is preferred
+SIDECAR_SUFFIXES = (".vtt", ".srt", ".ttml", ".dfxp", ".ass", ".ssa")  # the first is preferred
 TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 PICTURE_CODECS = ("hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub")
 
@@ -51,26 +51,31 @@ def read_captions(
     given: Path | None,
     transcribe: Callable[[], Transcribe] | None,
     report: Callable[[float], None] | None = None,
+    wanted: str = "en",
 ) -> Captions:
     """The captions of a video from the best source there is, cut to its length.
 
     `transcribe` loads the recogniser and is called only where nothing else says what is said; None leaves
-    speech unheard. `report` gets its progress in 0..1. Raises InputError where the given file cannot be used;
-    other sources that fail are told in the note and the next one is taken.
+    speech unheard. `report` gets its progress in 0..1. Of several languages `wanted` (a tag such as "de" or "pt-BR")
+    is taken; where there is none of it, English, and the note says so. Raises InputError where the given file cannot
+    be used; other sources that fail are told in the note and the next one is taken.
     """
     if given is not None:
         return _read_file(video, Path(given), "given", _language_of(Path(given).stem))
     notes: list[str] = []
     for attempt in (_from_sidecar, _from_streams):
-        if found := attempt(video, notes):
+        if found := attempt(video, notes, wanted):
+            if not _is_language(found.language, wanted) and found.language != "und":
+                notes.append(f"there are no captions in {wanted!r} and those in {found.language!r} were taken")
             return _with_notes(found, notes)
     return _with_notes(_from_speech(video, transcribe, report), notes)
 
 
-def find_sidecar(video_path: str | Path) -> tuple[Path, str] | None:
+def find_sidecar(video_path: str | Path, wanted: str = "en") -> tuple[Path, str] | None:
     """(file, language) of the captions that lie beside a video under its name, None where there are none.
 
-    English first, then those without a tag, then others; `.vtt` before `.srt`; `talk.en.forced.srt` never.
+    The wanted language first, then those without a tag, then English, then others; `.vtt` before `.srt`;
+    `talk.en.forced.srt` never.
     """
     video_path = Path(video_path)
     try:
@@ -81,7 +86,7 @@ def find_sidecar(video_path: str | Path) -> tuple[Path, str] | None:
     for path in beside:
         language = _sidecar_language(path, video_path.stem)
         if language is not None and path.is_file():
-            rank = 0 if language.startswith("en") else 1 if language == "und" else 2
+            rank = 1 if language == "und" else _rank(language, wanted)
             found.append((rank, SIDECAR_SUFFIXES.index(path.suffix.lower()), len(path.name), path, language))
     return min(found)[3:] if found else None
 
@@ -94,8 +99,18 @@ def looks_english(words: str) -> bool | None:
     return sum(token in _ENGLISH for token in tokens) >= 0.15 * len(tokens)
 
 
-def _from_sidecar(video: Video, notes: list[str]) -> Captions | None:
-    sidecar = find_sidecar(video.path)
+def _rank(language: str, wanted: str) -> int:
+    return 0 if _is_language(language, wanted) else 2 if _is_language(language, "en") else 3
+
+
+def _is_language(language: str, wanted: str) -> bool:
+    """Whether a tag is of the wanted language; its region counts only where one is wanted."""
+    language, wanted = _short(language), _short(wanted)
+    return language == wanted or language.startswith(wanted + "-")
+
+
+def _from_sidecar(video: Video, notes: list[str], wanted: str) -> Captions | None:
+    sidecar = find_sidecar(video.path, wanted)
     if sidecar is None:
         return None
     try:
@@ -105,9 +120,9 @@ def _from_sidecar(video: Video, notes: list[str]) -> Captions | None:
         return None
 
 
-def _from_streams(video: Video, notes: list[str]) -> Captions | None:
+def _from_streams(video: Video, notes: list[str], wanted: str) -> Captions | None:
     readable = [stream for stream in video.subtitles if stream.codec in TEXT_CODECS]
-    for stream in sorted(readable, key=lambda stream: not _short(stream.language).startswith("en")):
+    for stream in sorted(readable, key=lambda stream: _rank(stream.language, wanted)):
         try:
             return _read_stream(video, stream)
         except InputError as error:
@@ -130,11 +145,17 @@ def _from_speech(
     if transcribe is None:
         return Captions("none", "und", note="there are no captions and speech recognition is off")
     heard = transcribe()(read_audio(video), report)
-    cues = tuple(Cue(k, cue.start, cue.end, cue.text) for k, cue in enumerate(heard.cues))
+    cues = tuple(_cue_of(k, phrase) for k, phrase in enumerate(heard.cues))
     cues, note = _fit(cues, video)
     if not cues:
         return Captions("none", "und", note="no speech was heard: scenes come from pictures alone")
     return Captions("speech", heard.language, cues, note)
+
+
+def _cue_of(number: int, phrase: Phrase) -> Cue:
+    words = tuple(word.start for word in phrase.words)
+    whole = len(words) == len(phrase.text.split())  # a recognised word may hold a blank
+    return Cue(number, phrase.start, phrase.end, phrase.text, words=words if whole else ())
 
 
 def _read_file(video: Video, path: Path, source: str, language: str) -> Captions:
@@ -175,6 +196,8 @@ def _finish(video: Video, parsed: ParsedCaptions, source: str, language: str, na
     notes = [late] if late else []
     if parsed.broken:
         notes.append(f"{_count(parsed.broken, 'broken cue')} left out")
+    if parsed.collapsed:
+        notes.append(f"the captions roll: {_count(parsed.collapsed, 'cue')} that only repeated the one before left out")
     if not parsed.encoding.startswith("utf"):
         notes.append(f"the captions are not UTF-8 and were read as {parsed.encoding}")
     language, foreign = _judge_language(language, cues)

@@ -35,6 +35,7 @@ class Options:
     height: int | None = None  # px
     correction: str | None = None  # auto | off | FILE | MODE:...
     density: float | None = None  # share of the video under pictures, 0..1
+    language: str | None = None  # tag of the captions wanted where there are several
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Settings:
     correction: str
     density: float  # share of the video under pictures, 0..1
     timeline: Choices = field(default_factory=Choices)  # set by `broll timeline`
+    language: str = "en"  # tag of the captions wanted where there are several
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def resolve_settings(options: Options, profile: Profile, video: Video, before: S
         correction=pick("correction", "auto"),
         density=float(pick("density", 0.25, before)),
         timeline=before.timeline if before else Choices(),
+        language=pick("language", "en", before),
     )
 
 

@@ -46,14 +46,21 @@ def place_panels(
 
 
 def find_mentions(cues: Sequence[Cue], subject: str) -> list[float]:
-    """Seconds at which a word of `subject` begins, in order; inside a cue by the share of its letters before it."""
+    """Seconds at which a word of `subject` begins, in order; by the share of a cue's letters before it where only the
+    cue's times are known."""
     stems = {_stem(word) for word in re.findall(r"[^\W_]+", subject.lower())} - _SMALL_WORDS
     return [
-        cue.start + (cue.end - cue.start) * match.start() / max(len(cue.text), 1)
+        _time_at(cue, match.start())
         for cue in cues
         for match in re.finditer(r"[^\W_]+", cue.text.lower())
         if _stem(match[0]) in stems
     ]
+
+
+def _time_at(cue: Cue, letter: int) -> float:
+    if cue.words:
+        return cue.words[min(cue.text[:letter].count(" "), len(cue.words) - 1)]
+    return cue.start + (cue.end - cue.start) * letter / max(len(cue.text), 1)
 
 
 def covered_share(video: Video, scenes: Sequence[Scene]) -> float:

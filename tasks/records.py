@@ -51,6 +51,7 @@ class Cue:
     end: float  # s
     text: str  # plain text, markup removed, one line
     speaker: str = ""
+    words: tuple[float, ...] = ()  # s, when each word of the text begins; () where only the cue's times are known
 
 
 @dataclass(frozen=True)

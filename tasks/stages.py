@@ -29,19 +29,20 @@ from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
 
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
-STEP_VERSIONS = {"captions": 1, "shots": 1, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
+STEP_VERSIONS = {"captions": 2, "shots": 2, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
 SHOTS_NAME = "frames/shots.json"
 
 
 def caption(desk: Desk, board: Storyboard) -> Storyboard:
     """What is said: captions from the file given, beside, inside, or heard."""
     given = Path(desk.settings.captions) if desk.settings.captions else None
-    beside = find_sidecar(board.video.path)
+    wanted = desk.settings.language
+    beside = find_sidecar(board.video.path, wanted)
     files = [file_digest(given) if given else "", file_digest(beside[0]) if beside else ""]
-    key = _key("captions", board.video.digest, files, desk.tools.names["speech"])
+    key = _key("captions", board.video.digest, files, desk.tools.names["speech"], wanted)
 
     def compute() -> Storyboard:
-        heard = read_captions(board.video, given, desk.tools.transcribe, partial(_report_hearing, desk))
+        heard = read_captions(board.video, given, desk.tools.transcribe, partial(_report_hearing, desk), wanted)
         return replace(board, captions=heard)
 
     return keep(desk, board, "captions", key, compute)

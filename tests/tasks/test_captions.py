@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InputError
-from models.speech import Phrase, Transcript
-from tasks.caption_formats import decode_text, parse_caption_file
+from models.speech import Phrase, Transcript, Word
+from tasks.caption_formats import collapse_rolling, decode_text, parse_caption_file
 from tasks.captions import find_sidecar, format_srt, format_vtt, looks_english, parse_captions, read_captions
 from tasks.probe import probe_video
 from tasks.records import Cue, SubtitleStream, Video
@@ -41,7 +42,8 @@ def cue_lists(word_strategy):
     def build(items):
         raw = {(start, start + span, text, speaker) for start, span, text, speaker in items if text}
         ordered = sorted(raw, key=lambda cue: cue[:3])
-        return tuple(Cue(k, a / 1000, b / 1000, text, speaker) for k, (a, b, text, speaker) in enumerate(ordered))
+        cues = [Cue(k, a / 1000, b / 1000, text, speaker) for k, (a, b, text, speaker) in enumerate(ordered)]
+        return tuple(cues) if collapse_rolling(cues) == cues else ()
 
     item = st.tuples(st.integers(0, 9_000_000), st.integers(1, 10_000), *word_strategy)
     # One cue a place and text: which of two speakers comes first is not for the format to keep.
@@ -58,13 +60,26 @@ def test_vtt_round_trip(cues):
     assert parse(format_vtt(cues), ".vtt") == cues
 
 
+@given(cue_lists((words.filter(no_marks), st.just(""))), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_vtt_round_trip_with_times_of_words(cues, chance):
+    def timed(cue: Cue) -> Cue:
+        count, span = len(cue.text.split(" ")), round(1000 * (cue.end - cue.start))
+        later = sorted(chance.randrange(span) for _ in range(count - 1))
+        times = (cue.start, *((round(cue.start * 1000) + ms) / 1000 for ms in later))
+        return replace(cue, words=times if len(set(times)) > 1 else ())
+
+    cues = tuple(timed(cue) for cue in cues)
+    assert parse(format_vtt(cues), ".vtt") == cues
+
+
 @given(cue_lists((words.filter(no_marks).filter(lambda t: not set("<>&{}") & set(t)), st.just(""))))
 @settings(max_examples=150, deadline=None)
 def test_srt_round_trip(cues):
     assert parse(format_srt(cues)) == cues
 
 
-@given(st.binary(max_size=300), st.sampled_from([".srt", ".vtt", ".ass"]))
+@given(st.binary(max_size=300), st.sampled_from([".srt", ".vtt", ".ass", ".ttml"]))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_are_read_or_refused(data, suffix):
     try:
@@ -136,6 +151,115 @@ def test_binary_and_unknown_kinds_are_refused():
         parse_captions(np.random.default_rng(0).bytes(5000), ".srt")
     with pytest.raises(InputError, match=r"\.docx.*give one of"):
         parse_captions(b"", ".docx")
+    for suffix in (".sup", ".idx", ".sub"):
+        with pytest.raises(InputError, match=r"pictures of text.*turn them into \.srt"):
+            parse_captions(b"PG", suffix)
+
+
+@pytest.mark.parametrize(
+    ("words_said", "encoding"),
+    [
+        ("Мы часто думаем, что прогресс приходит от больших планов и громких имён. ", "cp1251"),
+        ("Θέλουμε να πιστεύουμε ότι η πρόοδος έρχεται από μεγάλα σχέδια. ", "cp1253"),
+    ],
+)
+def test_other_letters_that_are_not_utf8(words_said, encoding):
+    data = SRT.replace("Hello there", words_said * 3).encode(encoding)
+    parsed = parse_caption_file(data, ".srt")
+    assert parsed.cues[0].text == (words_said * 3).strip()
+
+
+YOUTUBE = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:00.080 --> 00:00:02.390 align:start position:0%
+BLANK
+hello<00:00:00.480><c> and</c><00:00:00.800><c> welcome</c><00:00:01.200><c> back</c>
+
+00:00:02.390 --> 00:00:02.400 align:start position:0%
+hello and welcome back
+BLANK
+
+00:00:02.400 --> 00:00:04.990 align:start position:0%
+hello and welcome back
+to<00:00:02.800><c> the</c><00:00:03.100><c> small</c><00:00:03.500><c> talk</c>
+
+00:00:04.990 --> 00:00:05.000 align:start position:0%
+to the small talk
+BLANK
+
+00:00:05.000 --> 00:00:07.000 align:start position:0%
+to the small talk
+about<00:00:05.400><c> quiet</c><00:00:05.900><c> things</c>
+""".replace("BLANK", " ")
+
+
+def test_rolling_captions_are_collapsed_and_keep_the_times_of_words():
+    parsed = parse_caption_file(YOUTUBE.encode(), ".vtt")
+    assert texts(parsed.cues) == ["hello and welcome back", "to the small talk", "about quiet things"]
+    assert parsed.cues[0].words == (0.08, 0.48, 0.8, 1.2)
+    assert parsed.cues[1].words == (2.4, 2.8, 3.1, 3.5)
+    assert parsed.cues[1].start == 2.4
+    assert all(one.end <= other.start for one, other in pairwise(parsed.cues))
+    assert parsed.collapsed == 2
+
+
+def test_captions_that_grow_word_by_word_are_collapsed():
+    lines = ["we begin", "we begin with bread", "we begin with bread and salt", "and salt we end"]
+    text = "".join(f"{k}\n00:00:0{k},000 --> 00:00:0{k + 1},000\n{line}\n\n" for k, line in enumerate(lines, 1))
+    assert " ".join(texts(parse(text))) == "we begin with bread and salt we end"
+
+
+def test_a_refrain_is_no_rolling():
+    lines = [
+        "row row your boat",
+        "row row your boat",
+        "gently down the stream",
+        "merrily we go",
+        "life is a dream",
+        "so",
+    ]
+    text = "".join(f"{k}\n00:00:0{k},000 --> 00:00:0{k + 1},000\n{line}\n\n" for k, line in enumerate(lines, 1))
+    assert texts(parse(text)) == lines
+
+
+TTML = """<?xml version="1.0" encoding="UTF-8"?>
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter"
+    xmlns:ttm="http://www.w3.org/ns/ttml#metadata" xml:lang="en" ttp:frameRate="30" ttp:frameRateMultiplier="1000 1001"
+    ttp:tickRate="10000000">
+ <head><metadata><ttm:agent xml:id="ann" type="person"><ttm:name type="full">Ann Lee</ttm:name></ttm:agent></metadata>
+ <styling><style xml:id="s" tts:color="white" xmlns:tts="http://www.w3.org/ns/ttml#styling"/></styling></head>
+ <body begin="10s"><div>
+  <p begin="00:00:01.500" end="00:00:03.000" ttm:agent="ann">Bread &amp; <span>salt</span><br/>on the table</p>
+  <p begin="4s" dur="1500ms"><span begin="0s">one</span> <span begin="0.5s">two</span> <span begin="1s">three</span></p>
+  <p begin="60000000t" end="00:00:07:15">ticks and frames</p>
+  <p begin="soon" end="later">no time</p>
+ </div></body></tt>"""
+
+
+def test_ttml():
+    parsed = parse_caption_file(TTML.encode(), ".ttml")
+    first, second, third = parsed.cues
+    assert (first.start, first.end, first.text, first.speaker) == (11.5, 13.0, "Bread & salt on the table", "Ann Lee")
+    assert (second.start, second.end, second.text, second.words) == (14.0, 15.5, "one two three", (14.0, 14.5, 15.0))
+    assert (third.start, third.end) == (16.0, pytest.approx(17 + 15 * 1.001 / 30))
+    assert parsed.broken == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('<!DOCTYPE tt [<!ENTITY a "aaaa">]><tt><body><p begin="1s" end="2s">&a;</p></body></tt>', "declare entities"),
+        ('<!DOCTYPE tt SYSTEM "file:///etc/passwd"><tt/>', "declare entities"),
+        ("<rss><channel/></rss>", "not TTML"),
+        ("<tt><body>", "broken"),
+        ("<tt>" * 100_000, "deep"),
+    ],
+)
+def test_hostile_xml_is_refused(text, said):
+    with pytest.raises(InputError, match=said):
+        parse_captions(text.encode(), ".ttml")
 
 
 def test_substation():
@@ -254,6 +378,17 @@ def test_the_english_stream_is_preferred(tmp_path):
     assert (captions.language, captions.cues[0].text) == ("en", "en there")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "got"), [("de", "de"), ("en", "en"), ("pt", "pt-br"), ("pt-BR", "pt-br"), ("fr", "en")]
+)
+def test_the_wanted_language_is_chosen_by_its_tag(tmp_path, wanted, got):
+    for name in ("de", "en", "pt-BR"):
+        (tmp_path / f"talk.{name}.srt").write_text(SRT)
+    captions = read_captions(make_video(tmp_path / "talk.mp4"), None, never, wanted=wanted)
+    assert captions.language == got
+    assert ("there are no captions in 'fr'" in captions.note) == (wanted == "fr")
+
+
 def test_bitmap_subtitles_are_refused_with_a_way_out(tmp_path):
     video = make_video(tmp_path / "talk.mp4", subtitles=(SubtitleStream(3, "hdmv_pgs_subtitle", "eng"),))
     captions = read_captions(video, None, never)
@@ -263,15 +398,17 @@ def test_bitmap_subtitles_are_refused_with_a_way_out(tmp_path):
 
 def test_speech_comes_last_and_gets_an_array(tmp_path):
     heard = []
+    spoken = (Word(0.1, 0.3, "A"), Word(0.4, 0.9, "tone"))
 
     def transcribe(audio, report):
         heard.append(audio)
-        return Transcript("en", (Phrase(0.1, 0.9, "A tone"), Phrase(50.0, 51.0, "Nothing")))
+        return Transcript("en", (Phrase(0.1, 0.9, "A tone", spoken), Phrase(50.0, 51.0, "Nothing")))
 
     captions = read_captions(probe_video(factory.make_clip(tmp_path / "talk.mp4")), None, lambda: transcribe)
     assert (captions.source, captions.language, texts(captions.cues)) == ("speech", "en", ["A tone"])
     assert "1 cue after the video's end dropped" in captions.note
     assert heard[0].dtype == np.float32
+    assert captions.cues[0].words == (0.1, 0.4)
     assert len(heard[0]) == pytest.approx(16_000, abs=400)
 
 
