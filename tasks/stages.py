@@ -59,7 +59,7 @@ def see_shots(desk: Desk, board: Storyboard) -> tuple[Shot, ...]:
     if known is not None:
         desk.tally["steps kept"] += 1
         return known
-    shots = find_shots(board.video, desk.folder)
+    shots = find_shots(board.video, desk.folder, desk.note)
     write_whole(desk.folder / SHOTS_NAME, json.dumps({"key": key, "shots": to_plain(shots)}, indent=1) + "\n")
     return shots
 
