@@ -11,6 +11,7 @@ import click
 
 from flows.commands.bench import bench
 from flows.commands.calibrate import calibrate
+from flows.commands.sampler_report import sampler_report
 from flows.commands.timeline import timeline
 from flows.commands.library import library
 from flows.parameters import drawing_options, make_options, planning_options
@@ -58,6 +59,7 @@ def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
 
 cli.add_command(bench)
 cli.add_command(calibrate)
+cli.add_command(sampler_report)
 cli.add_command(timeline)
 cli.add_command(library)
 
