@@ -54,7 +54,7 @@ def measure(model: Any, real: Any, cells: Sequence[tuple[str, int]], count: int)
 
         tried = {text: distance(parse_correction(text), max(32, count // 4), FIRST_TUNING) for text in CONSTANTS}
         best = min(tried, key=lambda text: tried[text])
-        row = {"sampler": kind, "steps": steps, "off": distance(None, count, FIRST), "constant": best}
+        row: dict[str, Any] = {"sampler": kind, "steps": steps, "off": distance(None, count, FIRST), "constant": best}
         row["corrected"] = distance(parse_correction(best), count, FIRST)
         row["ratio"] = row["corrected"] / row["off"]
         before, after = PAPER.get((kind, steps), (None, None))

@@ -63,8 +63,8 @@ def draw_best(
     """
     steps = requests[0].steps
     plan = rounds.plan(len(requests), steps)
-    alive, dropped = set(range(len(requests))), []
-    taken, finished = [0] * len(requests), {}
+    alive, dropped = set(range(len(requests))), list[int]()
+    taken, finished = [0] * len(requests), dict[int, torch.Tensor]()
 
     def settle(brought: list[torch.Tensor | None]) -> set[int]:
         """The candidates that go on: those of the best predicted pictures, in a round of judgement."""
@@ -92,7 +92,7 @@ def draw_best(
             for _ in range(sum(step >= taken[party] for step in plan)):  # the others' later rounds count on it
                 meeting.meet(party, None)
 
-    meeting.run([lambda party=party: run(party) for party in range(len(requests))])
+    meeting.run([partial(run, party) for party in range(len(requests))])
     [best] = alive if len(alive) == 1 else [_best_finished(finished, judge)]
     order = (best, *sorted(set(finished) - {best}), *reversed(dropped))
     spent = sum(taken)

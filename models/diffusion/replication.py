@@ -73,7 +73,7 @@ def train(folder: Path, pictures: torch.Tensor, minutes: float, width: int, repo
     model = model.to(device).train()
     average = {name: p.detach().clone() for name, p in model.state_dict().items()}
     optimiser, noising = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.0), DDPMScheduler(**SCHEDULE)
-    generator = torch.Generator().manual_seed(state["steps"])
+    generator = torch.Generator().manual_seed(int(state["steps"]))
     source, spent, began = batches(pictures, generator), state["minutes"], time.time()
     saved, losses = began, []
     while state["minutes"] < minutes:

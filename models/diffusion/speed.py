@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,11 @@ def by_ptwt(sample: torch.Tensor, denoised: torch.Tensor, bands: Bands) -> torch
     """Both images through ptwt, band by band, and back."""
     import ptwt
 
+    mine: Any
+    theirs: Any
     mine, theirs = (ptwt.wavedec2(image, "haar", level=1, mode="zero") for image in (sample, denoised))
     low = mine[0] + bands.ll * (mine[0] - theirs[0])
-    details = [x + bands.lh * (x - y) if bands.lh else x for x, y in zip(mine[1], theirs[1], strict=True)]
+    details: Any = [x + bands.lh * (x - y) if bands.lh else x for x, y in zip(mine[1], theirs[1], strict=True)]
     return ptwt.waverec2((low, ptwt.constants.WaveletDetailTuple2d(*details)), "haar")
 
 
@@ -90,7 +92,7 @@ def _count_compiled(sample: torch.Tensor, denoised: torch.Tensor, bands: Bands) 
     return metrics.num_bytes_accessed / sample.numel()
 
 
-def median_seconds(jobs: dict[str, Callable[[], Any]], repeats: int = REPEATS) -> dict[str, float]:
+def median_seconds(jobs: Mapping[str, Callable[[], Any]], repeats: int = REPEATS) -> dict[str, float]:
     """Median wall seconds of each job, all of them in turn, so that what disturbs one disturbs all."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for job in jobs.values():

@@ -57,7 +57,9 @@ def test_help_takes_little_of_the_processor():
         (["illustrate", "x", "--correction", "magic"], "unknown correction"),
         (["illustrate", __file__, "--captions", "absent.vtt"], "absent.vtt"),
         (["illustrate", "x", "--correction", "low:low=x"], "give a number"),
-        (["bench", "nothing"], "'illustrator', 'pipeline'"),
+        (["bench", "nothing"], "'illustrator', "),
+        (["calibrate", "--steps", "1"], "2<=x<=1000"),
+        (["sampler-report"], "Missing argument 'PROMPT'"),
         (["render", "/nowhere", "--steps", "0"], "1<=x<=1000"),
     ],
 )
