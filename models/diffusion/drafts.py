@@ -8,6 +8,7 @@ clean is judged, the better half goes on, and so again until one is left: succes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
