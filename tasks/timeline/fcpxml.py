@@ -17,8 +17,7 @@ VERSION = "1.9"
 CONFORM_NAMES = {
     Fraction(24000, 1001): "23.98", Fraction(24): "24", Fraction(25): "25", Fraction(30000, 1001): "29.97",
     Fraction(30): "30", Fraction(48000, 1001): "47.95", Fraction(48): "48", Fraction(50): "50",
-    Fraction(60000, 1001): "59.94", Fraction(60): "60", Fraction(100): "100", Fraction(120000, 1001): "119.88",
-    Fraction(120): "120",
+    Fraction(60000, 1001): "59.94", Fraction(60): "60",
 }  # fmt: skip
 AUDIO_NAMES = {32000: "32k", 44100: "44.1k", 48000: "48k", 88200: "88.2k", 96000: "96k", 192000: "192k"}  # Hz
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tasks.timeline.fcpxml import CONFORM_NAMES, format_fcpxml, format_time
+from tasks.timeline.fcpxml import format_fcpxml, format_time
 from tests.tasks.timeline.edits import make_timeline, placed_board, timelines
 from tests.tasks.timeline.readers import read_fcpxml, read_time
 
@@ -40,7 +40,7 @@ GRAMMAR: dict[str, tuple[str, set[str], set[str]]] = {
 CHOICES = {
     "tcFormat": {"DF", "NDF"}, "audioLayout": {"mono", "stereo", "surround"}, "enabled": {"0", "1"},
     "completed": {"0", "1"}, "kind": {"original-media", "proxy-media"}, "scaleEnabled": {"0", "1"},
-    "srcFrameRate": set(CONFORM_NAMES.values()) | {"90"},
+    "srcFrameRate": {"23.98", "24", "25", "29.97", "30", "47.95", "48", "50", "59.94", "60"},
 }  # fmt: skip
 
 
@@ -97,12 +97,13 @@ def test_a_scene_that_failed_is_a_thing_to_do():
 
 
 def test_a_source_at_another_rate_is_conformed():
-    root = check_grammar(format_fcpxml(make_timeline(placed_board(Fraction(120)))))
+    text = format_fcpxml(make_timeline(placed_board(Fraction(48))))
+    root = check_grammar(text)
     conform = root.find(".//asset-clip/conform-rate")
-    assert (conform.get("scaleEnabled"), conform.get("srcFrameRate")) == ("0", "120")
+    assert (conform.get("scaleEnabled"), conform.get("srcFrameRate")) == ("0", "48")
     formats = {f.get("id"): f.get("frameDuration") for f in root.findall("resources/format")}
-    assert formats[root.find("resources/asset").get("format")] == "1/120s"
-    assert read_fcpxml(format_fcpxml(make_timeline(placed_board(Fraction(120))))).rate == 60
+    assert formats[root.find("resources/asset").get("format")] == "1/48s"
+    assert read_fcpxml(text).rate == 24
     odd = check_grammar(format_fcpxml(make_timeline(placed_board(Fraction(15)))))
     assert odd.find(".//conform-rate").get("srcFrameRate") is None
 
