@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import logging
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -265,9 +265,10 @@ class Drawer:
             )
         pixels = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
         if self.profile.drawing == EMBEDDED:
-            from models.illustrator.upscale import upscale
+            from models.illustrator.upscale import enlarge, upscale
 
-            pixels = upscale(pixels, request.width, request.height)
+            larger = partial(enlarge, dtype=getattr(torch, self.loaded.dtype))
+            pixels = upscale(pixels, request.width, request.height, larger)
         pixels = np.array(cover(Image.fromarray(pixels), request.width, request.height))
         if request.mask and request.image:
             return keep_outside(pixels, read_image(request.image), read_mask(request.mask))

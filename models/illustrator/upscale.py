@@ -26,10 +26,10 @@ def load_upscaler(folder: Path = WEIGHTS / "upscaler", dtype: torch.dtype = torc
 
 
 @torch.inference_mode()
-def enlarge(picture: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 -> (4h, 4w, 3) uint8 by the network; h and w multiples of 4."""
+def enlarge(picture: np.ndarray, dtype: torch.dtype = torch.float32) -> np.ndarray:
+    """(h, w, 3) uint8 -> (4h, 4w, 3) uint8 by the network, computed in `dtype`; h and w multiples of 4."""
     x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
-    large = load_upscaler()(x.contiguous(memory_format=torch.channels_last))[0]
+    large = load_upscaler(dtype=dtype)(x.contiguous(memory_format=torch.channels_last))[0]
     return ((large + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
