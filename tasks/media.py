@@ -206,7 +206,7 @@ def _pair(
     pixels: int, stamps: "queue.SimpleQueue[float | None]", size: tuple[int, int], name: str
 ) -> Iterator[tuple[float, np.ndarray]]:
     width, height = size
-    while data := _read_all(pixels, width * height * 3, name):
+    while data := read_exactly(pixels, width * height * 3, name):
         try:
             time = stamps.get(timeout=STALL)
         except queue.Empty:
@@ -294,8 +294,11 @@ def _read(descriptor: int, size: int, name: str) -> bytes:
     return os.read(descriptor, size)
 
 
-def _read_all(descriptor: int, size: int, name: str) -> bytes:
-    """Exactly `size` bytes; none at the end, where a last piece that is too short is dropped."""
+def read_exactly(descriptor: int, size: int, name: str) -> bytes:
+    """Exactly `size` bytes of a pipe; none at the end, where a last piece that is too short is dropped.
+
+    Raises DecodeError when nothing comes for `STALL` seconds; `name` is the file that it speaks of.
+    """
     data = bytearray()
     while len(data) < size:
         chunk = _read(descriptor, size - len(data), name)

@@ -53,7 +53,7 @@ def read_facts(path: str, formats: str) -> tuple[dict, array]:
         start = (container.start_time or 0) / 1_000_000
         stamps, frame, failure = _read_packets(container, stream)
         facts["video"] = {
-            "codec": stream.codec_context.name,
+            "codec": stream.codec_context.codec.canonical_name,
             "failure": failure,
             "time_base": _pair(stream.time_base),
             "average_rate": _pair(stream.average_rate),

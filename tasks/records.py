@@ -72,6 +72,7 @@ class Shot:
     end_frame: int
     keyframe_time: float  # s, of a sharp and representative frame
     keyframe: str  # "frames/shot_003.jpg"
+    opens: str = "cut"  # how it begins: start | cut | dissolve | fade
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from tasks.probe import probe_video
-from tasks.shots import choose_keyframe, find_cuts, find_shots, scan_frames
+from tasks.shots import choose_keyframe, every_frame, find_cuts, find_shots, scan_frames
 from tests import media_factory as factory
 
 SIZE = (160, 90)
 
 
 def timed(frames, rate: float = 25.0):
-    return ((k / rate, frame) for k, frame in enumerate(frames))
+    return every_frame((k / rate, frame) for k, frame in enumerate(frames))
 
 
 def cut_frames_found(frames, rate: float = 25.0) -> list[int]:
