@@ -50,4 +50,5 @@ def _long_enough(timeline: Timeline) -> Sequence[Mark]:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([=;#\\\n])", r"\\\1", text)
+    # ffmpeg takes any backslash before the end of a line, an escaped one too, for a line that goes on.
+    return re.sub(r"([=;#\\])", r"\\\1", text.rstrip(" \\"))

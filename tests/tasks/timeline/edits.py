@@ -19,7 +19,7 @@ COUNTS = [(rate, drop) for rate in RATES for drop in ((False, True) if has_drop(
 NASTY = [
     "quote \" and 'tick'", "a | b", "line\nfeed", "]]> <!-- & &amp; <script>", "עברית من اليمين 123", "\u202eevil",
     "nul\x00bell\x07esc\x1b", "half \ud83d of a pair", "\ufffe\uffff", "=cmd|'/c calc'!A0", "a,b;c\td",
-    "\u2028\u0085\x0b", "日本語 🎬", "* FROM CLIP NAME: x", "%41 #1? 50%", "", " ", "\r\n\r",
+    "\u2028\u0085\x0b", "日本語 🎬", "* FROM CLIP NAME: x", "%41 #1? 50%", "back\\slash; # = \\", "", " ", "\r\n\r",
 ]  # fmt: skip
 
 
