@@ -1,5 +1,6 @@
 """Timing the correction: ways of doing the same thing, interleaved in one run, and the memory that each moves."""
 
+import logging
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -83,12 +84,18 @@ def count_traffic(way: Way, sample: torch.Tensor, denoised: torch.Tensor, bands:
 
 def _count_compiled(sample: torch.Tensor, denoised: torch.Tensor, bands: Bands) -> float:
     """As Inductor counts its kernels' reads and writes, compiling anew."""
-    from torch._inductor import metrics, utils
+    from torch._inductor import compile_fx, metrics, utils
 
+    log: Any = compile_fx.inductor_metrics_log  # it counts only while this would be written
+    before, log.propagate = log.level, False
     torch._dynamo.reset()
     metrics.reset()
-    with utils.fresh_cache():
-        correct_fused(sample, denoised, bands)
+    log.setLevel(logging.INFO)
+    try:
+        with utils.fresh_cache():
+            correct_fused(sample, denoised, bands)
+    finally:
+        log.setLevel(before)
     return metrics.num_bytes_accessed / sample.numel()
 
 

@@ -11,6 +11,7 @@ import pywt
 import torch
 from diffusers import (
     DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
@@ -411,3 +412,34 @@ def test_other_wavelets_reach_the_sampler():
     ]
     assert all(torch.isfinite(result).all() for result in results)
     assert len({result.sum().item() for result in results}) == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (DDPMScheduler, {"variance_type": "learned_range", "clip_sample": False}),
+        (DPMSolverMultistepScheduler, {"variance_type": "learned_range"}),
+    ],
+    ids=["ddpm", "dpm"],
+)
+def test_a_learned_variance_does_not_disturb_the_correction(make, options):
+    """Models that predict their variance beside the mean: the correction sees the mean half alone."""
+    x, mean, variance = (start(seed)[:, :3] for seed in range(3))  # three channels: diffusers splits no others
+    landed = []
+    for correction in ("off", DOUBLE):
+        scheduler = enable(make(**SD, **options), correction)
+        scheduler.set_timesteps(STEPS)
+        given = {"generator": torch.Generator().manual_seed(0)} if make is DDPMScheduler else {}
+        output = torch.cat([mean, 0.1 * variance], dim=1)
+        landed.append(scheduler.step(output, scheduler.timesteps[0], x, **given).prev_sample)
+    assert landed[0].shape == landed[1].shape == x.shape
+    assert 1e-4 < (landed[1] - landed[0]).abs().max() / landed[0].abs().max() < 0.5
+    if make is DPMSolverMultistepScheduler:  # deterministic: the whole correction by the paper's formula
+        clean = clean_of("epsilon", x, mean, *alphas_at(scheduler, 0))
+        assert torch.allclose(landed[1], correct_by_pywt(landed[0], clean, 0.05, 0.0), atol=2e-3)
+
+
+def alphas_at(scheduler, step: int) -> tuple[float, float]:
+    """Signal and noise at one of a scheduler's timesteps."""
+    bar = float(scheduler.alphas_cumprod[int(scheduler.timesteps[step])])
+    return bar**0.5, (1 - bar) ** 0.5

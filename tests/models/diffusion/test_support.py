@@ -309,3 +309,19 @@ def test_a_learned_variance_is_left_as_it_is(name):
     shifted = shift_output(call, *options)
     assert torch.equal(shifted[:, 4:], output[:, 4:])
     assert torch.equal(shifted[:, :4], shift_output({**call, "model_output": output[:, :4]}, *options))
+
+
+def test_the_documents_table_has_every_case():
+    """Made by `python -m tests.models.diffusion.table` from these very cases; what it says of sites is still so."""
+    from tests.models.diffusion import table
+
+    page = table.PAGE.read_text("utf-8")
+    cases = [(name, config) for name, configs in CASES.items() for config in configs]
+    rows = [
+        f"`{name}` | {table.prediction_of(name, config)} | {table.describe_options(config)} | {SITES[name].place}"
+        for name, config in cases
+    ]
+    assert table.keys_of(page) == [" ".join(row.split()) for row in rows]
+    assert all(f"| `{name}` | {reason} |" in page for name, reason in REFUSED.items())
+    effect, error = table.measure(*cases[0])
+    assert f"| {effect:.0%} |" in page and error < 1e-4
