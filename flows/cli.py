@@ -11,10 +11,12 @@ import click
 
 from flows.commands.bench import bench
 from flows.commands.calibrate import calibrate
+from flows.commands.editing import redo, undo
+from flows.commands.inspecting import inspect
+from flows.commands.library import library
 from flows.commands.sampler_report import sampler_report
 from flows.commands.timeline import timeline
-from flows.commands.library import library
-from flows.parameters import drawing_options, make_options, planning_options
+from flows.parameters import FILE, drawing_options, make_options, planning_options
 from models.errors import BrollError, InputError
 
 INTERRUPTED, FAILED_SCENES, BAD_INPUT = 130, 3, 2
@@ -50,18 +52,22 @@ def storyboard(video: str, as_json: bool, **given: Any) -> int:
 @click.option("--video", default="", help="The video; it must be the one that DIR was made from.")
 @click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures.")
 @drawing_options
+@click.option(
+    "--edits", "marks", type=FILE, default="", help="Marks exported by the gallery, put into storyboard.yaml."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done and how long it takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
-def render(folder: str, video: str, as_json: bool, **given: Any) -> int:
-    """Draw what the storyboard in DIR still lacks."""
-    path = check_video(video) if video else ""
-    return run_flow("render", as_json, path, folder, make_options(given), path)
+def render(folder: str, video: str, marks: str, dry_run: bool, as_json: bool, **given: Any) -> int:
+    """Do what storyboard.yaml in DIR asks for: draw what changed or is missing, keep all else."""
+    from flows.outlook import tell_outlook
+
+    path, options = check_video(video) if video else "", make_options(given)
+    tell_outlook(folder, options, marks, as_json and dry_run, silent=as_json and not dry_run)
+    return 0 if dry_run else run_flow("render", as_json, path, folder, options, path, marks)
 
 
-cli.add_command(bench)
-cli.add_command(calibrate)
-cli.add_command(sampler_report)
-cli.add_command(timeline)
-cli.add_command(library)
+for command in (bench, calibrate, inspect, library, redo, sampler_report, timeline, undo):
+    cli.add_command(command)
 
 
 @cli.command()

@@ -10,9 +10,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from flows.toolbox import open_toolbox
+from models.errors import InputError
 from models.profiles import Profile, load_profile
 from tasks.desk import Desk, Options, Report, Settings, resolve_settings
-from tasks.folder import STORYBOARD_NAME, check_same_video, check_space, claim_folder, reopen_folder, save_board
+from tasks.edit_file import add_scenes, format_head
+from tasks.edits import EDITS_NAME, read_edits, read_text
+from tasks.folder import (
+    STORYBOARD_NAME,
+    check_same_video,
+    check_space,
+    claim_folder,
+    reopen_folder,
+    save_board,
+    write_whole,
+)
+from tasks.marks import merge_marks, read_marks
 from tasks.records import Captions, Storyboard, Video
 from tasks.storyboard import from_plain, read_storyboard
 
@@ -46,6 +58,28 @@ def reopen_desk(folder: Path, options: Options, video: Video | None) -> Iterator
             yield desk, board
 
 
+def peek_desk(folder: Path, options: Options) -> tuple[Desk, Storyboard]:
+    """A folder as it is, for looking only: no lock is taken and nothing is written."""
+    path = folder / STORYBOARD_NAME
+    if not path.is_file():
+        raise InputError(f"{folder} is no video's folder: it has no {STORYBOARD_NAME}; make one by `broll storyboard`")
+    board = read_storyboard(path)
+    return _make_desk(folder, board, options), board
+
+
+def take_marks(desk: Desk, board: Storyboard, marks: str, write: bool = True) -> str | None:
+    """The text of the edits with the gallery's marks put in, written unless only looked at; None without marks."""
+    if not marks:
+        return None
+    path = desk.folder / EDITS_NAME
+    before = read_text(path) if path.exists() else add_scenes(format_head(board), board)
+    text = merge_marks(before, board, read_marks(Path(marks), board), bool(desk.tools.names["vocabulary"]))
+    read_edits(desk.folder, board, bool(desk.tools.names["vocabulary"]), text)
+    if write:
+        write_whole(path, text)
+    return text
+
+
 class _Noting(logging.Handler):
     """Hands each message of warning or above to `note`."""
 
@@ -72,14 +106,20 @@ def collect_warnings(note: Callable[[str], None]) -> Iterator[None]:
 
 
 def _set_up(folder: Path, board: Storyboard, options: Options) -> tuple[Desk, Storyboard]:
+    desk = _make_desk(folder, board, options)
+    check_space(folder, desk.settings.candidates * max(len(board.scenes), 1))
+    settings = asdict(desk.settings)
+    board = replace(board, settings=settings, versions={**board.versions, **list_versions()})
+    return desk, save_board(folder, board)
+
+
+def _make_desk(folder: Path, board: Storyboard, options: Options) -> Desk:
     before = from_plain(Settings, board.settings, "settings") if board.settings else None
     profile = load_profile(options.profile or (before.profile if before else "embedded"))
     settings = resolve_settings(options, profile, board.video, before)
-    check_space(folder, settings.candidates * max(len(board.scenes), 1))
     desk = Desk(folder.absolute(), settings, open_toolbox(profile), REPORT.get(), TELL.get())
     desk.notes.extend(_remark(settings, profile))
-    board = replace(board, settings=asdict(settings), versions={**board.versions, **list_versions()})
-    return desk, save_board(folder, board)
+    return desk
 
 
 def _remark(settings: Settings, profile: Profile) -> Iterator[str]:

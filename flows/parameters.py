@@ -68,7 +68,18 @@ class Language(click.ParamType):
         return str(value).lower()
 
 
-SCENES, SIZE, CORRECTION, LANGUAGE = Scenes(), Size(), Correction(), Language()
+class GivenFile(click.ParamType):
+    """The absolute path of a file that is there."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value and not os.path.isfile(value):
+            self.fail(f"{value!r} is no file", param, ctx)
+        return os.path.abspath(value) if value else ""
+
+
+SCENES, SIZE, CORRECTION, LANGUAGE, FILE = Scenes(), Size(), Correction(), Language(), GivenFile()
 
 
 def _options(*options: Callable) -> Callable:

@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import interrupt
 from flows.early import probe_early
-from tasks import draw, library_page, output, stages
+from tasks import draw, library_page, output, redo, stages
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +45,7 @@ def as_step(name: str, function: Callable[P, R]) -> Callable[P, R]:
 
 
 probe_video = as_step("probe", probe_early)
+heed_edits = as_step("edits", stages.heed_edits)
 caption = as_step("captions", stages.caption)
 see_shots = as_step("shots", stages.see_shots)
 divide = as_step("scenes", stages.divide)
@@ -52,6 +53,7 @@ describe = as_step("describe", stages.describe)
 write_prompt = as_step("prompts", stages.write_scene_prompt)
 draw_candidates = as_step("draw", draw.draw_candidates)
 choose_candidate = as_step("judge", draw.choose_candidate)
+redraw = as_step("redraw", redo.redraw)
 place = as_step("place", stages.place)
 write_outputs = as_step("folder", output.write_outputs)
 refresh_index = as_step("index", library_page.refresh_index)

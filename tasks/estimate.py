@@ -21,7 +21,7 @@ class Estimate:
 
 def estimate_drawing(desk: Desk, board: Storyboard) -> Estimate:
     """What the pictures take that the settings ask for and that are not on disk."""
-    pictures = sum(_count_missing(desk, scene) for scene in board.scenes)
+    pictures = sum(count_missing(desk, scene) for scene in board.scenes)
     evaluations = pictures * count_evaluations(desk.settings.steps, desk.settings.guidance)
     lap = known_lap(desk)
     return Estimate(pictures, evaluations, None if lap is None else lap * evaluations)
@@ -51,7 +51,8 @@ def _format_length(seconds: float) -> str:
     return f"{minutes / 60:.1f} hours"
 
 
-def _count_missing(desk: Desk, scene: Scene) -> int:
+def count_missing(desk: Desk, scene: Scene) -> int:
+    """How many of the pictures asked for are not there."""
     if scene.prompt is None or scene.state == "failed":
         return 0
     known = {candidate.digest: candidate for candidate in scene.panel.candidates}

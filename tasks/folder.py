@@ -1,6 +1,7 @@
 """A video's folder: its name, its lock, and how everything in it is written whole or not at all.
 
-out/<slug>/ storyboard.json index.html run.json captions.vtt <slug>.<lang>.srt images/ frames/ thumbs/ timelines/
+out/<slug>/ storyboard.json storyboard.yaml index.html run.json provenance.json captions.vtt <slug>.<lang>.srt
+images/ frames/ thumbs/ timelines/ sketches/ inputs/ .history/
 """
 
 import errno
@@ -218,14 +219,14 @@ def locate(folder: Path, name: str) -> Path:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Every file of the folder, relative and sorted; the lock and unfinished parts are none."""
+    """Every file of the folder, relative and sorted; lock, history and unfinished parts are none."""
     files = (path for path in folder.rglob("*") if path.is_file())
     names = (path.relative_to(folder).as_posix() for path in files)
-    return sorted(name for name in names if name != LOCK_NAME and not name.endswith(".part"))
+    return sorted(name for name in names if not name.startswith(".") and not name.endswith(".part"))
 
 
 def _tidy(folder: Path) -> None:
     """Remove what a run cut short left unfinished; only under the lock."""
-    for place in (folder, *(folder / part for part in SUBFOLDERS)):
+    for place in (folder, *(folder / part for part in (*SUBFOLDERS, "sketches", "inputs", ".history"))):
         for part in place.glob("*.part"):
             part.unlink(missing_ok=True)

@@ -9,9 +9,12 @@ from typing import Any
 from tasks.caption_formats import format_srt, format_vtt
 from tasks.cost import Cost, count_kept, remember_lap, sum_up_cost
 from tasks.desk import Desk
+from tasks.edit_file import write_edits
 from tasks.folder import list_files, save_board, write_whole
 from tasks.gallery import write_gallery
+from tasks.history import remember
 from tasks.place import covered_share
+from tasks.provenance import PROVENANCE_NAME, list_provenance
 from tasks.records import Storyboard
 from tasks.timeline.files import write_timelines
 
@@ -43,7 +46,7 @@ class Outcome:
 
 
 def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
-    """Everything but `run.json`: the storyboard, the captions, the timelines, the page."""
+    """Everything but `run.json`: storyboard, captions, timelines, provenance, edits, page, history."""
     board = save_board(desk.folder, board)
     slug, cues = desk.folder.name, board.captions.cues
     if cues:
@@ -52,7 +55,10 @@ def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
         write_whole(desk.folder / f"{slug}.{language}.srt", format_srt(cues))
     for note in write_timelines(desk.folder, board, desk.settings.timeline):
         desk.note(note)
+    write_whole(desk.folder / PROVENANCE_NAME, json.dumps(list_provenance(board), indent=1, ensure_ascii=False) + "\n")
+    write_edits(desk.folder, board)
     write_gallery(desk.folder, board, count_kept(desk))
+    remember(desk.folder, board)
     return board
 
 

@@ -108,6 +108,7 @@ class Candidate:
     digest: str  # sha256 of everything that the pixels depend on (model, prompt, seed, settings)
     settings: dict = field(default_factory=dict)  # steps, guidance, size, correction, model, ...
     note: str = ""  # why it was refused ("near-copy of the frame"), "" otherwise
+    kind: str = "drawn"  # drawn | redone (asked for by hand) | own (a person's picture, not generated)
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,26 @@ class Panel:
     placement: Placement | None = None
     candidates: tuple[Candidate, ...] = ()
     chosen: int = -1  # index into candidates, -1 while none is
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a person wants of one scene, as `storyboard.yaml` has it; what is left out is the program's to choose."""
+
+    redo: int = 0  # how many times other pictures were asked for
+    drop: bool = False  # no picture in this scene
+    lock: bool = False  # never redone, never renumbered
+    choose: int = 0  # version of the picture to show, the number after _v in its name; 0: the best
+    picture: str = ""  # an own picture in place of a drawn one: a path, from the folder
+    prompt: dict = field(default_factory=dict)  # prompt field -> text in place of the program's
+    seed: int | None = None  # of the first candidate; the others count on from it
+    start: float | None = None  # s, of the scene
+    end: float | None = None  # s
+    first: float | None = None  # s, when its picture comes on screen
+    last: float | None = None  # s, when it leaves it
+    sketch: str = ""  # a rough painting to follow: a path, from the folder
+    photo: str = ""  # a picture to start from: a path, from the folder
+    strength: float | None = None  # of photo or sketch, 0..1
 
 
 @dataclass(frozen=True)
@@ -132,10 +153,13 @@ class Scene:
     keyframe: str = ""  # "frames/....jpg"
     keyframe_time: float = 0.0  # s
     summary: Summary | None = None
-    prompt: Prompt | None = None
+    prompt: Prompt | None = None  # as it is drawn: `written` with the person's changes
     panel: Panel = field(default_factory=Panel)
     state: str = "new"  # new | described | prompted | drawn | failed
     error: str = ""  # why it failed
+    written: Prompt | None = None  # as the program wrote it, where a person has changed it
+    edit: Edit = field(default_factory=Edit)
+    span: tuple[float, ...] = ()  # start and end as found, in s and in frames, where a person has set others
 
 
 @dataclass(frozen=True)

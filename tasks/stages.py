@@ -16,14 +16,15 @@ from models.errors import InputError
 from tasks.captions import find_sidecar, read_captions
 from tasks.describe import describe_scene
 from tasks.desk import Desk
+from tasks.edits import apply_edits, apply_prompt, has_place, is_locked, read_edits, shown_span
 from tasks.folder import locate, write_whole
 from tasks.keeping import attempt, find_scene, keep, own_cues, put_scene
 from tasks.media import file_digest
 from tasks.metaphors import LEXICON
 from tasks.pictures import read_picture
-from tasks.place import place_panels
+from tasks.place import APART, place_panels
 from tasks.prompts import Look, write_prompt
-from tasks.records import Scene, Shot, Storyboard
+from tasks.records import Placement, Scene, Shot, Storyboard
 from tasks.scenes import find_scenes
 from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
@@ -31,6 +32,7 @@ from tasks.storyboard import digest_of, from_plain, to_plain
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
 STEP_VERSIONS = {"captions": 2, "shots": 2, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
 SHOTS_NAME = "frames/shots.json"
+SHORTEST_REST = 1.0  # s: what a locked scene leaves of another and is shorter is no scene
 
 
 def caption(desk: Desk, board: Storyboard) -> Storyboard:
@@ -50,6 +52,19 @@ def caption(desk: Desk, board: Storyboard) -> Storyboard:
 
 def _report_hearing(desk: Desk, share: float) -> None:
     desk.report("captions", share, 1.0)
+
+
+def heed_edits(desk: Desk, board: Storyboard, text: str | None = None) -> Storyboard:
+    """The board as the person wants it, by their file or by `text` in its place.
+
+    InputError lists all that is wrong, before anything is done.
+    """
+    if not board.scenes:
+        return board
+    edits = read_edits(desk.folder, board, bool(desk.tools.names["vocabulary"]), text)
+    for name in sorted(set(edits.scenes) - {scene.id for scene in board.scenes}):
+        desk.note(f"storyboard.yaml has an entry for {name}, a scene that is no more: it is left aside")
+    return apply_edits(board, edits.scenes)
 
 
 def see_shots(desk: Desk, board: Storyboard) -> tuple[Shot, ...]:
@@ -82,29 +97,72 @@ def divide(desk: Desk, board: Storyboard, shots: tuple[Shot, ...]) -> Storyboard
 
     def compute() -> Storyboard:
         found = find_scenes(board.video, board.captions, shots, desk.tools.embed(), wanted or None)
-        return _drop_steps(replace(board, scenes=carry_over(board.scenes, found)))
+        scenes = carry_over(board.scenes, found, tuple(board.versions.get("gone", ())))
+        return _drop_steps(replace(_note_gone(board, scenes), scenes=scenes))
 
     return keep(desk, board, "scenes", key, compute)
 
 
-def carry_over(before: tuple[Scene, ...], found: tuple[Scene, ...]) -> tuple[Scene, ...]:
-    """`found` with stable ids: same span, same scene; a new span gets a number never used before."""
-    known = {(scene.start_frame, scene.end_frame): scene for scene in before}
-    used = max((int(scene.id[1:]) for scene in before if scene.id[1:].isdigit()), default=0)
-    fresh = itertools.count(used + 1)
-    return tuple(
+def _note_gone(board: Storyboard, scenes: tuple[Scene, ...]) -> Storyboard:
+    """The board with the ids that are used no more: they are never given again, and a person's entry is understood."""
+    gone = {*board.versions.get("gone", ()), *(scene.id for scene in board.scenes)} - {scene.id for scene in scenes}
+    return replace(board, versions={**board.versions, "gone": sorted(gone)}) if gone else board
+
+
+def carry_over(before: tuple[Scene, ...], found: tuple[Scene, ...], gone: tuple[str, ...] = ()) -> tuple[Scene, ...]:
+    """`found` with stable ids: same span, same scene; a new span gets a number never used before, `gone` ones neither.
+
+    A locked scene stays as it is; what is found anew makes way for it.
+    """
+    locked = tuple(scene for scene in before if is_locked(scene))
+    known = {_found_frames(scene): scene for scene in before if scene not in locked}
+    numbers = (name[1:] for name in (*(scene.id for scene in before), *gone))
+    fresh = itertools.count(max((int(number) for number in numbers if number.isdigit()), default=0) + 1)
+    made_way = tuple(piece for scene in found for piece in make_way(scene, locked))
+    carried = (
         _continue(old, scene)
         if (old := known.get((scene.start_frame, scene.end_frame)))
         else replace(scene, id=f"s{next(fresh):03d}")
-        for scene in found
+        for scene in made_way
     )
+    return tuple(sorted((*carried, *locked), key=lambda scene: scene.start))
+
+
+def make_way(scene: Scene, locked: tuple[Scene, ...]) -> tuple[Scene, ...]:
+    """`scene` without what `locked` scenes hold: whole, cut shorter, in two, or gone."""
+    pieces: tuple[Scene, ...] = (scene,)
+    for other in locked:
+        pieces = tuple(rest for piece in pieces for rest in _cut_out(piece, other))
+    return pieces
+
+
+def _cut_out(scene: Scene, other: Scene) -> tuple[Scene, ...]:
+    if scene.end_frame <= other.start_frame or other.end_frame <= scene.start_frame:
+        return (scene,)
+    taken = set(other.captions)
+    rest = replace(scene, captions=tuple(cue for cue in scene.captions if cue not in taken))
+    before = replace(rest, end=other.start, end_frame=other.start_frame)
+    after = replace(rest, start=other.end, start_frame=other.end_frame)
+    return tuple(_keep_inside(piece) for piece in (before, after) if piece.end - piece.start >= SHORTEST_REST)
+
+
+def _keep_inside(scene: Scene) -> Scene:
+    """A keyframe outside of what is left of its scene is none of it."""
+    inside = scene.start <= scene.keyframe_time < scene.end
+    return scene if inside else replace(scene, keyframe="", keyframe_time=scene.start)
+
+
+def _found_frames(scene: Scene) -> tuple[int, int]:
+    """The frames that the scene was found at, whatever span a person has given it since."""
+    return (int(scene.span[2]), int(scene.span[3])) if scene.span else (scene.start_frame, scene.end_frame)
 
 
 def _continue(old: Scene, scene: Scene) -> Scene:
     """`scene` as found now, with what has been made of it so far."""
-    return replace(
-        scene, id=old.id, summary=old.summary, prompt=old.prompt, panel=old.panel, state=old.state, error=old.error
-    )
+    made = {
+        name: getattr(old, name) for name in ("id", "summary", "prompt", "written", "panel", "state", "error", "edit")
+    }
+    return replace(scene, **made)
 
 
 def _drop_steps(board: Storyboard) -> Storyboard:
@@ -123,6 +181,8 @@ def _drop_steps(board: Storyboard) -> Storyboard:
 def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
     """What one scene is about, from its words and its keyframe."""
     scene, cues = find_scene(board, scene_id), own_cues(board, find_scene(board, scene_id))
+    if is_locked(scene):
+        return board
     names = [desk.tools.names[role] for role in ("language", "sentences", "vision", "ocr", "vocabulary")]
     key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), file_digest(LEXICON), names)
 
@@ -139,14 +199,14 @@ def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboa
     """The structured prompt of one scene; a scene that could not be described has none."""
     scene = find_scene(board, scene_id)
     summary = scene.summary
-    if summary is None:
+    if summary is None or is_locked(scene):
         return board
     look, names = Look(), desk.tools.names
     key = _key("prompt", scene.id, scene.start, scene.end, summary, look, names["sentences"], names["vocabulary"])
 
     def compute() -> Storyboard:
         prompt = write_prompt(summary, scene, look, desk.tools.vocabulary(), desk.tools.embed())
-        return put_scene(board, replace(scene, prompt=prompt, state="prompted", error=""))
+        return put_scene(board, apply_prompt(replace(scene, prompt=prompt, written=None, state="prompted", error="")))
 
     step = f"prompt {scene_id}"
     board = attempt(desk, board, step, lambda: keep(desk, board, step, key, compute))
@@ -155,9 +215,29 @@ def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboa
 
 
 def place(desk: Desk, board: Storyboard) -> Storyboard:
-    """When each picture is on screen; cheap, so it is done anew each time."""
-    scenes = place_panels(board.video, board.captions.cues, board.scenes, desk.settings.density)
-    return replace(board, scenes=scenes)
+    """When each picture is on screen, a person's own times before the rule's; cheap, so it is done anew each time."""
+    fixed = {scene.id: _fixed_placement(board, scene) for scene in board.scenes}
+    clear = [(p.start - APART, p.end + APART) for p in fixed.values() if p]
+    free = [scene for scene in board.scenes if not fixed[scene.id] and not scene.edit.drop]
+    placed = place_panels(board.video, board.captions.cues, free, desk.settings.density, clear)
+    placements = {scene.id: scene.panel.placement for scene in placed} | {name: p for name, p in fixed.items() if p}
+    return replace(board, scenes=tuple(_put_placement(scene, placements.get(scene.id)) for scene in board.scenes))
+
+
+def _put_placement(scene: Scene, placement: Placement | None) -> Scene:
+    return replace(scene, panel=replace(scene.panel, placement=placement))
+
+
+def _fixed_placement(board: Storyboard, scene: Scene) -> Placement | None:
+    """Where a person has put the picture, or where it is locked; None where the rule decides."""
+    if scene.edit.drop or scene.state == "failed":
+        return None
+    if not has_place(scene.edit):
+        return scene.panel.placement if is_locked(scene) else None
+    rate, (start, end) = board.video.frame_rate, shown_span(scene.edit)
+    last = min(round(end * rate), board.video.frame_count)
+    first = min(round(start * rate), last - 1)
+    return Placement(float(first / rate), float(last / rate), first, last)
 
 
 def read_keyframe(desk: Desk, scene: Scene) -> np.ndarray | None:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
-from tasks.records import STORYBOARD_VERSION, Placement, Storyboard
+from tasks.records import STORYBOARD_VERSION, Edit, Placement, Storyboard
 
 SCHEMA_PATH = Path(__file__).with_name("storyboard.schema.json")
 
 #: A record's field -> its name in the file.
 FILE_NAMES: dict[type, dict[str, str]] = {
     Placement: {"start": "in", "end": "out", "start_frame": "in_frame", "end_frame": "out_frame"},
+    Edit: {"first": "in", "last": "out"},
 }
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object"}
 

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import inspect
 import logging
+import platform
 from collections.abc import Sequence
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -60,6 +61,20 @@ class Drawer:
         model = [loaded.weights, loaded.files, digest_config(loaded.pipe.scheduler)]
         parts = [*model, loaded.dtype, loaded.device, *libraries]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What pixels depend on beside the request, in words: equal facts on one machine give equal pixels."""
+        loaded = self.loaded
+        return {
+            "model": self.identity,
+            "weights": loaded.weights,
+            "sampler": type(loaded.pipe.scheduler).__name__,
+            "dtype": loaded.dtype,
+            "device": torch.cuda.get_device_name() if loaded.device == "cuda" else loaded.device,
+            "processor": processor_name(),
+            "libraries": ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")),
+        }
 
     def __call__(self, request: DrawRequest) -> np.ndarray:
         """The picture, (height, width, 3) uint8 RGB.
@@ -159,7 +174,7 @@ class Drawer:
         if request.image and not request.sketch and not request.mask:
             return self._cells(read_image(request.image), request)
         if request.sketch:
-            layout = np.array(read_image(request.sketch, "sketch").resize(SKETCH_SIZE, Image.Resampling.BILINEAR))
+            layout = np.array(read_image(request.sketch, "sketch").resize(SKETCH_SIZE, Image.Resampling.BOX))
         else:
             from models.illustrator.sketch import compose_sketch
 
@@ -288,6 +303,16 @@ def _check_key(table: Table, wanted: dict[str, str]) -> None:
             f"calibration {table.name} was measured with other {' and '.join(other)} than this run's: "
             "calibrate for these settings, or use --correction auto or off"
         )
+
+
+def processor_name() -> str:
+    """The processor as the system names it: kernels, and so the last bits of a picture, are chosen by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def _check_request(request: DrawRequest) -> None:

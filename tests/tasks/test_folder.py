@@ -61,7 +61,7 @@ def test_still_name_example():
 def test_claim_makes_the_folder_and_frees_it(tmp_path):
     with claim_folder(tmp_path / "out", make_video()) as folder:
         assert folder == tmp_path / "out" / "talk"
-        assert {"frames", "images", "timelines", ".lock"} == {path.name for path in folder.iterdir()}
+        assert {"frames", "images", "thumbs", "timelines", ".lock"} == {path.name for path in folder.iterdir()}
     assert not (folder / ".lock").exists()
 
 

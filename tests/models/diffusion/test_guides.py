@@ -132,10 +132,12 @@ def test_the_composers_sketch_can_be_saved_and_given_back(embedded, tmp_path):
 def test_a_pictures_own_colours_are_its_sketch_and_a_mask_mixes_two(embedded, photo, mask):
     own = embedded.sketch(ask(image=str(photo)))
     exact = torch.from_numpy(np.array(read_image(str(photo)))).permute(2, 0, 1)[None].float()
-    assert np.abs(own - sketch_of(exact, 0)[0].permute(1, 2, 0).numpy()).max() <= 1
+    assert (
+        np.abs(own - sketch_of(exact, 0)[0].permute(1, 2, 0).numpy()).mean() < 1
+    )  # cells of 2.5 px, weighed otherwise
     mixed = embedded.sketch(ask(image=str(photo), mask=str(mask)))
-    assert np.array_equal(mixed[:, 40:], own[:, 40:])
-    assert np.array_equal(mixed[:, :24], embedded.sketch(ask())[:, :24])
+    assert np.array_equal(mixed[:, 80:], own[:, 80:])
+    assert np.array_equal(mixed[:, :48], embedded.sketch(ask())[:, :48])
 
 
 def test_a_model_without_sketches_paints_over_one(stable, photo):
