@@ -14,6 +14,7 @@ from flows.commands.calibrate import calibrate
 from flows.commands.editing import redo, undo
 from flows.commands.inspecting import inspect
 from flows.commands.library import library
+from flows.commands.preview import preview
 from flows.commands.sampler_report import sampler_report
 from flows.commands.timeline import timeline
 from flows.parameters import FILE, drawing_options, make_options, planning_options
@@ -66,7 +67,7 @@ def render(folder: str, video: str, marks: str, dry_run: bool, as_json: bool, **
     return 0 if dry_run else run_flow("render", as_json, path, folder, options, path, marks)
 
 
-for command in (bench, calibrate, inspect, library, redo, sampler_report, timeline, undo):
+for command in (bench, calibrate, inspect, library, preview, redo, sampler_report, timeline, undo):
     cli.add_command(command)
 
 

@@ -17,6 +17,7 @@ from tasks.folder import write_whole
 from tasks.library_page import may_have_index
 from tasks.pages import PAGE_NAME, address, format_clock, render_page, render_style
 from tasks.place import covered_share
+from tasks.preview import PREVIEW_NAME
 from tasks.records import Candidate, Cue, Scene, Storyboard
 from tasks.thumbs import thumb_name, write_thumbs
 
@@ -48,15 +49,16 @@ class Beside:
     slug: str  # the folder's name
     thumbs: frozenset[str] = frozenset()  # small copies that are there
     kept: Kept | None = None  # what the run was spared that writes the page
+    preview: bool = False  # whether the video with its pictures cut in is there
     home: bool = False  # whether there is a page over all videos one folder up
 
 
 def write_gallery(folder: Path, board: Storyboard, kept: Kept | None = None) -> Path:
     """Write the page into a video's folder, whole, and the small pictures that it shows."""
     home = may_have_index(folder.absolute().parent)
-    return write_whole(
-        folder / PAGE_NAME, format_gallery(board, Beside(folder.name, write_thumbs(folder, board), kept, home))
-    )
+    preview = (folder / PREVIEW_NAME).is_file()
+    beside = Beside(folder.name, write_thumbs(folder, board), kept, preview, home)
+    return write_whole(folder / PAGE_NAME, format_gallery(board, beside))
 
 
 def format_gallery(board: Storyboard, beside: Beside) -> str:
@@ -72,6 +74,7 @@ def format_gallery(board: Storyboard, beside: Beside) -> str:
         title=Path(video.path).name,
         slug=beside.slug,
         home=beside.home,
+        preview=PREVIEW_NAME if beside.preview else "",
         facts=_facts(board),
         note=board.captions.note,
         costs=_costs(board, beside.kept),

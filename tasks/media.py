@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -98,6 +98,23 @@ def run_ffmpeg(output, name: str, most_bytes: int = 1 << 30) -> bytes:
             if len(data) > most_bytes:
                 raise DecodeError(f"{name!r} unpacks to more than {most_bytes >> 20} MiB: it is not read further")
     return bytes(data)
+
+
+def run_to_file(
+    output, name: str, pass_fds: tuple[int, ...] = (), told: Callable[[str], None] = lambda line: None
+) -> None:
+    """Runs an ffmpeg-python output graph that writes its file itself; `told` gets each line said on `pipe:1`.
+
+    It must say something there at times (`-progress pipe:1`), else it counts as stalled. Raises DecodeError.
+    """
+    rest = b""
+    with _child(output, name, pass_fds) as child:
+        for descriptor in pass_fds:  # the child's own from here on: its end must be seen when the child ends
+            os.close(descriptor)
+        while chunk := _read(_pipe(child), 1 << 12, name):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                told(line.decode("ascii", "replace"))
 
 
 def shown_size(video: Video, width: int | None) -> tuple[int, int]:
