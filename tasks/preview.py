@@ -245,7 +245,7 @@ def _feed(descriptor: int, frames: Iterator[np.ndarray], failures: list[Exceptio
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as pipe:
             for frame in frames:
-                data = memoryview(np.ascontiguousarray(frame)).cast("B")
+                data = memoryview(frame.tobytes())
                 while data:
                     data = data[pipe.write(data) :]
     except BrokenPipeError:
