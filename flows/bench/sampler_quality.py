@@ -24,6 +24,7 @@ from rich.table import Table as Grid
 from flows.doctor import processor_name
 from models.diffusion import comparison as c
 from models.diffusion.trials import make_requests
+from models.errors import InputError
 from models.illustrator.vocabulary import WEIGHTS
 from models.profiles import EMBEDDED, load_profile
 from models.registry import drawer
@@ -33,7 +34,7 @@ EULER = [c.Cell("Euler", 8, name) for name in ("off", *c.GRIDS, "calibrated")]
 CELLS = [
     *EULER,
     *(c.Cell("Euler", 5, name) for name in ("off", "calibrated")),
-    *(c.Cell(solver, 8, "off") for solver in ("Heun", "DPM++ 2M", "UniPC")),
+    *(c.Cell(solver, 8, "off") for solver in (c.PLAIN_END, "DPM++ 2M", "UniPC")),
 ]
 ALL = [
     c.Cell(solver, count, name)
@@ -50,6 +51,7 @@ OPTIONS = [
                  help="Folder of the grading judge's weights. [default: the shipped judge]"),
     click.Option(["--pictures"], type=click.IntRange(8, 5000), help="Pictures a cell. [default: 64, --full 1000]"),
     click.Option(["--full"], is_flag=True, help="The whole grid, for a GPU."),
+    click.Option(["--only"], default="", help="Cells whose `solver evaluations correction` has this text: 'Euler 8'."),
 ]  # fmt: skip
 
 
@@ -179,11 +181,13 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
     Console(width=170).print(grid)
 
 
-def main(as_json: bool, grader: Path, pictures: int | None, full: bool) -> int:
+def main(as_json: bool, grader: Path, pictures: int | None, full: bool, only: str) -> int:
     """Draw, measure, print; the exit code."""
     count = pictures or (1000 if full else 64)
-    sampler = Sampler(grader)
-    rows = measure(sampler, ALL if full else CELLS, count)
+    cells = [cell for cell in (ALL if full else CELLS) if only in f"{cell.solver} {cell.evaluations} {cell.correction}"]
+    if not cells:
+        raise InputError(f"no cell has {only!r} in its name: cells are named as 'Euler 8 off' and 'UniPC 8 off'")
+    rows = measure(Sampler(grader), cells, count)
     result = {"processor": processor_name(), "grader": grader.name, "pictures a cell": count, "cells": rows}
     if as_json:
         print(json.dumps(result, indent=2))

@@ -24,6 +24,10 @@ from models.diffusion.request import DrawRequest
 #: As tables name them -> as diffusers does; evaluations of n steps: n, of Heun's 2n - 1.
 SOLVERS = {"Euler": "FlowMatchEuler", "Heun": "FlowMatchHeun", "DPM++ 2M": "DPMSolverMultistep", "UniPC": "UniPC"}
 
+#: Euler on the schedule that a flow-matching scheduler has by itself, whose last steps lie below the level at which the
+#: embedded network still tells noise from none.
+PLAIN_END = "Euler, plain end"
+
 #: Correction -> its small grid of constants; `off` and `calibrated` have none to choose.
 GRIDS: dict[str, tuple[str, ...]] = {
     "epsilon": ("0.99", "0.995", "1.005", "1.01"),
@@ -38,7 +42,7 @@ GRIDS: dict[str, tuple[str, ...]] = {
 class Cell:
     """One way of sampling."""
 
-    solver: str  # a name of SOLVERS
+    solver: str  # a name of SOLVERS, or PLAIN_END
     evaluations: int  # passes through the network at most
     correction: str  # "off", "calibrated" or a name of GRIDS
 
@@ -59,8 +63,11 @@ class Cell:
 def drawer_for(drawer: Drawer, solver: str) -> Drawer:
     """The drawer with another solver, the network shared."""
     pipe = copy.copy(drawer.loaded.pipe)
-    pipe.scheduler = make_scheduler(SOLVERS[solver], pipe.scheduler)
-    return Drawer(replace(drawer.profile, scheduler=SOLVERS[solver]), replace(drawer.loaded, pipe=pipe))
+    name = SOLVERS["Euler" if solver == PLAIN_END else solver]
+    pipe.scheduler = make_scheduler(name, pipe.scheduler)
+    if solver == PLAIN_END:
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift_terminal=None)
+    return Drawer(replace(drawer.profile, scheduler=name), replace(drawer.loaded, pipe=pipe))
 
 
 def scale_epsilon(levels: Sequence[float], scale: float) -> Table:
