@@ -39,7 +39,15 @@ KEYS = (
 )  # fmt: skip
 PARTS = ("subject", "relation", "setting", *CONTROLS, "negative")
 #: What can be done with a scene by hand: what it does, the command before the folder's name and after it.
-COMMANDS: tuple[tuple[str, str, str], ...] = ()
+COMMANDS = (
+    ("Draw one more picture", "broll redo ", " {scene} --seed {seed}"),
+    ("The shown picture, slightly otherwise", "broll redo ", " {scene} --vary {version}"),
+    ("One part of the prompt changed, the same seed", "broll redo ", " {scene} --set lighting=night"),
+    ("Follow a rough painting of yours", "broll redo ", " {scene} --sketch SKETCH.PNG"),
+    ("Begin from a photo of yours", "broll redo ", " {scene} --photo PHOTO.JPG --strength 0.6"),
+    ("Take the last change back", "broll undo ", ""),
+)
+KINDS = {"redone": "redone by hand", "own": "your own picture"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,8 @@ def _candidate(index: int, scene: Scene, board: Storyboard, beside: Beside) -> d
         "is_chosen": index == scene.panel.chosen,
         "seed": candidate.seed,
         "score": candidate.score,
-        "note": candidate.note,
+        "note": candidate.note or KINDS.get(candidate.kind, ""),
+        "refused": bool(candidate.note),
         "took": describe_picture(picture_cost(board, scene, candidate)),
     }
 
@@ -162,9 +171,14 @@ def _version(scene: Scene, index: int) -> int:
 
 def _commands(scene: Scene) -> Iterator[tuple[str, str, str]]:
     """What it does, and the command before and after the folder's name, which the page knows best itself."""
-    seed = (scene.panel.candidates[0].seed + 1) % 2**32 if scene.panel.candidates else 1
+    candidates, chosen = scene.panel.candidates, _chosen(scene)
+    if scene.prompt is None:
+        return
+    seed = max((candidate.seed for candidate in candidates), default=0) % 10**6 + 1  # short enough to be typed
+    version = _version(scene, scene.panel.chosen) if chosen else 1
     for what, before, after in COMMANDS:
-        yield what, before, after.format(scene=shlex.quote(scene.id), seed=seed)
+        if chosen or "--vary" not in after:
+            yield what, before, after.format(scene=shlex.quote(scene.id), seed=seed, version=version)
 
 
 def _small(candidate: Candidate, beside: Beside) -> str:

@@ -43,7 +43,7 @@ def parse_command(line: str) -> None:
         name, command, arguments = command.resolve_command(context, arguments)
         context = click.Context(command, parent=context, info_name=name)
     try:
-        command.make_context(context.info_name, arguments, parent=context.parent)
+        command.make_context(context.info_name, list(arguments), parent=context.parent)
     except (click.exceptions.Exit, click.MissingParameter, click.exceptions.NoArgsIsHelpError):
         return
     except click.BadOptionUsage:

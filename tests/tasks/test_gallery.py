@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tasks.gallery import Beside, format_gallery, write_gallery
+from tasks.gallery import COMMANDS, Beside, format_gallery, write_gallery
 from tasks.pages import format_clock, show_plain
 from tasks.place import place_panels
 from tasks.records import Captions, Storyboard
 from tests.tasks.boards import boards, make_board
+from tests.test_docs import parse_command
 
 VILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onclick='x", "</style><b>", "javascript:x",
         "{{7*7}}", "\u202eevil\u2066", "\x00\x1b[31m", "&amp;<!--", "]]>"]  # fmt: skip
@@ -118,6 +120,16 @@ def test_scenes_that_lack_a_picture_say_why():
     assert "Not drawn yet" in text
     assert "draw: out of memory" in text
     assert "every one was refused" in text
+
+
+def test_every_command_on_the_page_is_one_that_the_program_takes():
+    row = re.compile(r"<code>(broll [^<]*)<var>talk</var>([^<]*)</code>")
+    commands = [
+        html.unescape("".join((before, "DIR", after))) for before, after in row.findall(page_of(placed_board()))
+    ]
+    assert len(commands) == 3 * len(COMMANDS)
+    for command in commands:
+        parse_command(command)  # raises a usage error otherwise
 
 
 def test_no_scenes_at_all():

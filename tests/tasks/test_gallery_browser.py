@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tasks.gallery import write_gallery
+from tasks.marks import read_marks
 from tasks.pages import show_plain
 from tasks.pictures import write_picture
 from tasks.place import place_panels
@@ -99,15 +100,28 @@ def test_marks_are_kept_and_leave_as_an_edit_file(browser, path):
         with page.expect_download() as waiting:
             page.click("#save")
         assert waiting.value.suggested_filename == "it's a talk.edits.json"
-        assert json.loads(Path(waiting.value.path()).read_text()) == {
+        exported = json.loads(Path(waiting.value.path()).read_text())
+        assert exported == {
             "video_digest": DIGEST,
             "scenes": {"s001": {"choose": 2}, "s002": {"redo": True}, "s003": {"drop": True}},
         }
+        assert read_marks(Path(waiting.value.path()), make_board()) == exported["scenes"]
         said = page.locator("#command").inner_text()
         folder = str(path.parent).replace("'", """'"'"'""")
         assert said == f"""broll render '{folder}' --edits 'it'"'"'s a talk.edits.json'"""
         page.click("#clear")
         assert page.locator("#tray").is_hidden()
+
+
+def test_commands_name_the_folder_that_the_page_lies_in(browser, path):
+    with open_page(browser, path, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.locator("article >> nth=1 >> text=Commands").click()
+        first = page.locator("article >> nth=1").locator(".commands li").first
+        folder = str(path.parent).replace("'", """'"'"'""")
+        assert first.locator("code").inner_text().startswith(f"broll redo '{folder}' s002 --seed ")
+        first.locator("button").click()
+        assert first.locator("button").inner_text() == "Copied"
+        assert page.evaluate("navigator.clipboard.readText()") == first.locator("code").inner_text()
 
 
 def test_light_and_dark_follow_the_system_and_the_switch(browser, path):
