@@ -53,7 +53,7 @@ def redo(folder: str, asked: Redo) -> Outcome:
 
 
 def plan_scenes(desk: Desk, board: Storyboard) -> Storyboard:
-    """What is said and seen, divided into scenes, each described and with its prompt."""
+    """What is said and seen, divided into scenes, each described and with its prompt; what is worth quoting."""
     board = steps.heed_edits(desk, board)
     board = steps.caption(desk, board)
     shots = steps.see_shots(desk, board)
@@ -61,7 +61,7 @@ def plan_scenes(desk: Desk, board: Storyboard) -> Storyboard:
     for scene in board.scenes:
         board = steps.describe(desk, board, scene.id)
         board = steps.write_prompt(desk, board, scene.id)
-    return board
+    return steps.pick_insights(desk, board)
 
 
 def illustrate_scenes(desk: Desk, board: Storyboard) -> Storyboard:

@@ -24,6 +24,9 @@ _TOPIC = "Passage: {passage}\nOne-word topic of the passage:"
 
 #: How much a mention counts by how it names the concept.
 BY_NAME, BY_HEAD, BY_SYNONYM = 1.0, 0.8, 0.6
+#: Cosine of a concept's name with the sentence, from which on a mention by another word begins to count, and counts in
+#: full: "hello" names no people hugging, "table" no ping pong, unless the sentence is about that.
+AGREEMENT = (0.1, 0.35)
 #: A synonym of more concepts than this is a class ("animal", "food"), which names none of them.
 MOST_SHARED = 2
 #: After these words a noun-like word is a verb or a figure of speech ("to watch", "will fish", "don't bank on").
@@ -161,11 +164,13 @@ def rank_concepts(
     texts = [*sentences, *shown]
     if not texts or not names:
         return ()
-    nearness = (embed_names(embed, names) @ embed(texts).T).mean(axis=1)  # (n,)
+    near = embed_names(embed, names) @ embed(texts).T  # (n, texts)
+    nearness = near.mean(axis=1)  # (n,)
     mentions = find_mentions(texts, names, synonyms)
     said = np.zeros(len(names))
     for mention in mentions:
-        said[mention.concept] += mention.weight * (1.0 if mention.sentence < len(sentences) else SHOWN_WEIGHT)
+        voiced = 1.0 if mention.sentence < len(sentences) else SHOWN_WEIGHT
+        said[mention.concept] += mention.weight * voiced * _agreement(mention, near)
     total = nearness + SAID_WEIGHT * (1.0 - 0.5**said)
     drawn = weigh_drawings(match_ideas(texts, ideas, embed), names)
     for index, (weight, _) in drawn.items():
@@ -185,6 +190,14 @@ def rank_concepts(
         )
         for index in best
     )
+
+
+def _agreement(mention: Mention, near: np.ndarray) -> float:
+    """How far the sentence's meaning bears a mention out, 0..1: a word that is no full name may mean something else."""
+    if mention.weight >= BY_NAME:
+        return 1.0
+    doubtful, certain = AGREEMENT
+    return float(np.clip((near[mention.concept, mention.sentence] - doubtful) / (certain - doubtful), 0.0, 1.0))
 
 
 def _likelihood_gain(texts: Sequence[str], names: Sequence[str], score: Score) -> list[float]:

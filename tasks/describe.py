@@ -16,7 +16,7 @@ from tasks.answers import ask_summary
 from tasks.concepts import Embed, Ranked, embed_names, list_words, rank_concepts, with_article
 from tasks.metaphors import Idea, Scenery
 from tasks.records import Cue, Scene, Summary
-from tasks.sentences import Sentence, split_sentences
+from tasks.sentences import Sentence, split_sentences, strip_filler, tidy_sentence
 
 #: A further subject must come this near to the first one's score.
 NEXT_SHARE = 0.75
@@ -49,14 +49,13 @@ MOOD_WORDS = {
 }
 assert set(SETTING_WORDS) <= set(SETTINGS)
 
-_FILLER = re.compile(
-    r"^(?:(?:so|and|but|well|now|okay|ok|right|um+|uh+|er+|you know|i mean|you see|anyway|look|listen|because|then)"
-    r"\b[\s,]*)+",
+_DANGLING = frozenset("it this that these those he she they there here which such".split())
+#: What announces a matter and says nothing of it.
+_SIGNPOST = re.compile(
+    r"(?:(?:my|the|our|a) (?:first|second|third|fourth|next|last|final|other|following)\b|let(?:'s| us)\b|hello|welcome"
+    r"|thank|today (?:i|we)\b|think of\b|i(?:'d| would| will|'ll) (?:like|talk|tell|show)\b)",
     re.IGNORECASE,
 )
-#: "you know" is a filler between commas only: "together you know more" needs it.
-_INNER_FILLER = re.compile(r",?\s*\b(?:um+|uh+|erm?)\b,?(?=\s)|,\s*(?:you know|i mean|sort of|kind of),", re.IGNORECASE)
-_DANGLING = frozenset("it this that these those he she they there here which such".split())
 _CLAIM = re.compile(
     r"\b(?:must|should|never|always|because|means?|need|cannot|can't|most|more|less|than|best|worst|only|every"
     r"|percent|million|billion|thousand|hundred|times|half|twice|third)\b|\d",
@@ -180,10 +179,11 @@ def _choose_gist(texts: Sequence[str], vectors: np.ndarray, subjects: Sequence[s
 
 
 def _stand_alone(text: str, subjects: Sequence[str]) -> float:
-    words = list_words(_FILLER.sub("", text))
+    words = list_words(strip_filler(text))
     merit = 0.0 if 6 <= len(words) <= 32 else -0.3
     merit -= 0.15 if words and words[0] in _DANGLING else 0.0
     merit -= 0.2 if text.rstrip().endswith("?") else 0.0
+    merit -= 0.15 if _SIGNPOST.match(strip_filler(text)) else 0.0
     heads = {list_words(subject)[-1].rstrip("s") for subject in subjects[:1] if list_words(subject)}
     return merit + (0.1 if heads & {word.rstrip("s") for word in words} else 0.0)
 
@@ -200,14 +200,6 @@ def _choose_claim(texts: Sequence[str], vectors: np.ndarray, gist: int | None) -
         if best is None or value > merit:
             best, merit = number, value
     return best
-
-
-def tidy_sentence(text: str) -> str:
-    """A said sentence, fit to be read: without fillers, begun with a capital, ended with a stop."""
-    text = " ".join(text.split())
-    text = _INNER_FILLER.sub("", _FILLER.sub("", text)).strip() or text
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?", "…")) else text.rstrip(",;:-–— ") + "."
 
 
 def _nearest(vectors: np.ndarray, choices: dict[str, str], floor: float, embed: Embed) -> str:

@@ -13,6 +13,7 @@ from tasks.edit_file import write_edits
 from tasks.folder import list_files, save_board, write_whole
 from tasks.gallery import write_gallery
 from tasks.history import remember
+from tasks.insights import write_insights
 from tasks.place import covered_share
 from tasks.provenance import PROVENANCE_NAME, list_provenance
 from tasks.records import Storyboard
@@ -57,6 +58,7 @@ def write_outputs(desk: Desk, board: Storyboard) -> Storyboard:
         desk.note(note)
     write_whole(desk.folder / PROVENANCE_NAME, json.dumps(list_provenance(board), indent=1, ensure_ascii=False) + "\n")
     write_edits(desk.folder, board)
+    write_insights(desk.folder, board)
     write_gallery(desk.folder, board, count_kept(desk))
     remember(desk.folder, board)
     return board

@@ -163,6 +163,18 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Insight:
+    """A statement of the talk that stands alone, picked from what was said."""
+
+    text: str  # one to three sentences, tidied of fillers
+    start: float  # s
+    end: float  # s
+    scene: str  # id of the scene, whose picture goes with it
+    cues: tuple[int, ...]  # ids of the cues that hold its words
+    score: float  # higher is better; comparable within one talk
+
+
+@dataclass(frozen=True)
 class Storyboard:
     """`storyboard.json`: all that is known about one video's illustrations."""
 
@@ -170,6 +182,7 @@ class Storyboard:
     captions: Captions
     settings: dict  # the run's choices, as given and resolved
     scenes: tuple[Scene, ...] = ()
+    insights: tuple[Insight, ...] = ()  # best first
     timings: dict = field(default_factory=dict)  # seconds by stage
     versions: dict = field(default_factory=dict)  # of the program, the models, the libraries
     costs: dict = field(default_factory=dict)  # by step: what it has used (seconds, evaluations, tokens, device)

@@ -21,6 +21,13 @@ _ABBREVIATION = re.compile(
     r"^[\"'“(\[]*(?:[A-Za-z]|mr|mrs|ms|dr|prof|st|vs|no|fig|approx|inc|ltd|jr|sr|gen|e\.g|i\.e|[a-z]\.[a-z])\.$",
     re.IGNORECASE,
 )
+_FILLER = re.compile(
+    r"^(?:(?:so|and|but|well|now|okay|ok|right|um+|uh+|er+|you know|i mean|you see|anyway|look|listen|because|then)"
+    r"\b[\s,]*)+",
+    re.IGNORECASE,
+)
+#: "you know" is a filler between commas only: "together you know more" needs it.
+_INNER_FILLER = re.compile(r",?\s*\b(?:um+|uh+|erm?)\b,?(?=\s)|,\s*(?:you know|i mean|sort of|kind of),", re.IGNORECASE)
 _NOISE = re.compile(r"^\s*(?:\[[^\]]*\]|\([^)]*\)|[♪♫#*\s]+.*[♪♫]|[♪♫\s]*)\s*$")
 
 
@@ -99,3 +106,16 @@ def _join(words: Sequence[_Word]) -> Sentence:
         end=max(word.end for word in words),
         cues=tuple(dict.fromkeys(word.cue for word in words)),
     )
+
+
+def strip_filler(text: str) -> str:
+    """`text` without the words that only lead in: "so, um, you know it works" -> "it works"."""
+    return _FILLER.sub("", text)
+
+
+def tidy_sentence(text: str) -> str:
+    """A said sentence, fit to be read: without fillers, begun with a capital, ended with a stop."""
+    text = " ".join(text.split())
+    text = _INNER_FILLER.sub("", _FILLER.sub("", text)).strip() or text
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…")) else text.rstrip(",;:-–— ") + "."

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
+from tasks import insights
 from tasks.captions import find_sidecar, read_captions
 from tasks.describe import describe_scene
 from tasks.desk import Desk
@@ -30,7 +31,7 @@ from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
 
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
-STEP_VERSIONS = {"captions": 2, "shots": 2, "scenes": 1, "describe": 1, "prompt": 1, "judge": 1}
+STEP_VERSIONS = {"captions": 2, "shots": 2, "scenes": 1, "describe": 2, "prompt": 2, "insights": 1, "judge": 1}
 SHOTS_NAME = "frames/shots.json"
 SHORTEST_REST = 1.0  # s: what a locked scene leaves of another and is shorter is no scene
 
@@ -212,6 +213,18 @@ def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboa
     board = attempt(desk, board, step, lambda: keep(desk, board, step, key, compute))
     scene = find_scene(board, scene_id)
     return put_scene(board, replace(scene, state="prompted")) if scene.state == "described" else board
+
+
+def pick_insights(desk: Desk, board: Storyboard) -> Storyboard:
+    """The statements that stand alone, none that an episode beside this one tells already."""
+    spans = [(scene.id, scene.start, scene.end) for scene in board.scenes]
+    key = _key("insights", board.captions.cues, spans, desk.tools.names["sentences"])
+
+    def compute() -> Storyboard:
+        found = insights.pick_insights(board, desk.tools.embed(), insights.read_told(desk.folder))
+        return replace(board, insights=found)
+
+    return keep(desk, board, "insights", key, compute)
 
 
 def place(desk: Desk, board: Storyboard) -> Storyboard:

@@ -9,9 +9,10 @@ import pytest
 from models.prompt import SETTINGS
 from tasks.answers import check_answer, is_grounded, parse_answer
 from tasks.concepts import find_mentions
-from tasks.describe import DescribeTools, describe_scene, tidy_sentence
+from tasks.describe import DescribeTools, describe_scene
 from tasks.metaphors import load_ideas, parse_scenery
 from tasks.records import Cue, Summary
+from tasks.sentences import tidy_sentence
 from tests.tasks.talks import PASSAGES, embed_words, make_scene, speak
 
 CONCEPTS = (
