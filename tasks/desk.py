@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models.profiles import Profile
+from models.profiles import EMBEDDED, Profile
 from models.speech import Transcribe
+from tasks.look import Look, read_look
 from tasks.records import Video
 from tasks.timeline.choices import Choices
 
@@ -36,6 +37,7 @@ class Options:
     correction: str | None = None  # auto | off | FILE | MODE:...
     density: float | None = None  # share of the video under pictures, 0..1
     language: str | None = None  # tag of the captions wanted where there are several
+    style_file: str | None = None  # a style.toml: the look of the series
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Settings:
     density: float  # share of the video under pictures, 0..1
     timeline: Choices = field(default_factory=Choices)  # set by `broll timeline`
     language: str = "en"  # tag of the captions wanted where there are several
+    look: Look = field(default_factory=Look)  # of the series, as its style file had it
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,14 @@ def resolve_settings(options: Options, profile: Profile, video: Video, before: S
         density=float(pick("density", 0.25, before)),
         timeline=before.timeline if before else Choices(),
         language=pick("language", "en", before),
+        look=_resolve_look(options, profile, before),
     )
+
+
+def _resolve_look(options: Options, profile: Profile, before: Settings | None) -> Look:
+    if options.style_file is not None:
+        return read_look(Path(options.style_file), embedded=profile.drawing == EMBEDDED)
+    return before.look if before else Look()
 
 
 def picture_size(width: int, height: int) -> tuple[int, int]:

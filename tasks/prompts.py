@@ -7,11 +7,12 @@ lighting vary with the scene.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from models.prompt import CONTROLS, PALETTES, SETTINGS, STYLES, Prompt, format_core, format_full
-from tasks.concepts import Embed, embed_names, list_words, with_article
+from tasks.concepts import Embed, embed_names, list_words, singular, with_article
+from tasks.look import Look
 from tasks.metaphors import parse_scenery
 from tasks.records import Scene, Summary
 
@@ -42,35 +43,24 @@ LARGE = frozenset(
 IN_THE_SKY = frozenset("sun moon star cloud rainbow airplane helicopter bird eagle satellite balloon planet".split())
 
 
+NEUTRAL = Look()
+
+
 class Drawable(Protocol):
     """What a drawing model knows, as `models.illustrator.vocabulary.Vocabulary`."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Look:
-    """The user's choices for all pictures of a run; empty text leaves a control to the rules."""
-
-    palette: str = PALETTES[0]
-    style: str = STYLES[0]
-    setting: str = ""
-    shot_type: str = ""
-    camera_angle: str = ""
-    lens: str = ""
-    lighting: str = ""
-    negative: str = ""
-
-
 def write_prompt(
-    summary: Summary, scene: Scene, look: Look = Look(), vocabulary: Drawable | None = None, embed: Embed | None = None
+    summary: Summary, scene: Scene, look: Look = NEUTRAL, vocabulary: Drawable | None = None, embed: Embed | None = None
 ) -> Prompt:
     """The prompt of one scene.
 
     With a `vocabulary` (the embedded model's) subjects and setting are its nearest words; without one
     (Hub models) they stay as the summary has them.
     """
-    names, relation = _list_subjects(summary)
+    names, relation = _list_subjects(summary, look)
     subjects = [_fit(name, vocabulary, embed) for name in names]
     second = subjects[1] if len(subjects) > 1 and subjects[1] != subjects[0] else ""
     shot = look.shot_type or _choose_shot(scene, second)
@@ -87,22 +77,34 @@ def write_prompt(
         lighting=look.lighting or _choose_light(summary),
         palette=look.palette or PALETTES[0],
         style=look.style or STYLES[0],
-        negative=look.negative,
+        negative=", ".join(part for part in (look.negative, *look.banned) if part),
     )
     prompt = replace(prompt, core=format_core(prompt))
     return replace(prompt, full=format_full(prompt))
 
 
-def _list_subjects(summary: Summary) -> tuple[list[str], str]:
-    """The first subject, a second one only where gist or claim names it, and "" for their relation; without any
-    subject the metaphor's parts."""
-    if not summary.subjects:
-        scenery = parse_scenery(summary.metaphor or "picture frame")
-        return [name for name in (scenery.thing, scenery.other) if name], scenery.relation
-    first, *others = summary.subjects
+def _list_subjects(summary: Summary, look: Look) -> tuple[list[str], str]:
+    """What to draw, one thing or two, and "" or their relation.
+
+    The first subject, and a second one only where gist or claim names it; without any subject the metaphor's parts.
+    A character of the series that gist or claim names comes in as the second; what is banned is left out.
+    """
+    scenery = parse_scenery(summary.metaphor or "picture frame")
+    first, *others = summary.subjects or (scenery.thing, *([scenery.other] if scenery.other else []))
     told = {word.rstrip("s") for word in list_words(f"{summary.gist} {summary.claim}")}
-    named = [name for name in others if list_words(name) and list_words(name)[-1].rstrip("s") in told]
-    return [first, *named[:1]], ""
+    if summary.subjects:
+        others = [name for name in others if list_words(name) and list_words(name)[-1].rstrip("s") in told]
+    cast = [one.drawn for one in look.characters if {word.rstrip("s") for word in list_words(one.who)} <= told]
+    names = [name for name in (first, *cast, *others) if not is_banned(name, look.banned)] or ["picture frame"]
+    kept = not summary.subjects and names[:2] == [scenery.thing, scenery.other]
+    return list(dict.fromkeys(names))[:2], scenery.relation if kept else ""
+
+
+def is_banned(name: str, banned: Sequence[str]) -> bool:
+    """Whether a word or phrase of `banned` occurs in `name`, singular or plural."""
+    words = [singular(word) for word in list_words(name)]
+    phrases = ([singular(word) for word in list_words(phrase)] for phrase in banned)
+    return any(words[k : k + len(phrase)] == phrase for phrase in phrases if phrase for k in range(len(words)))
 
 
 def _fit(name: str, vocabulary: Drawable | None, embed: Embed | None) -> str:

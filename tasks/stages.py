@@ -15,7 +15,7 @@ import numpy as np
 from models.errors import InputError
 from tasks import insights
 from tasks.captions import find_sidecar, read_captions
-from tasks.describe import describe_scene
+from tasks.describe import DescribeTools, describe_scene
 from tasks.desk import Desk
 from tasks.edits import apply_edits, apply_prompt, has_place, is_locked, read_edits, shown_span
 from tasks.folder import locate, write_whole
@@ -24,7 +24,7 @@ from tasks.media import file_digest
 from tasks.metaphors import LEXICON
 from tasks.pictures import read_picture
 from tasks.place import APART, place_panels
-from tasks.prompts import Look, write_prompt
+from tasks.prompts import is_banned, write_prompt
 from tasks.records import Placement, Scene, Shot, Storyboard
 from tasks.scenes import find_scenes
 from tasks.shots import find_shots
@@ -185,15 +185,25 @@ def describe(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
     if is_locked(scene):
         return board
     names = [desk.tools.names[role] for role in ("language", "sentences", "vision", "ocr", "vocabulary")]
-    key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), file_digest(LEXICON), names)
+    banned = desk.settings.look.banned
+    key = _key("describe", scene.start, scene.end, cues, frame_mark(desk, scene), file_digest(LEXICON), names, banned)
 
     def compute() -> Storyboard:
-        tools = replace(desk.tools.describe(), notice=desk.note)
+        tools = forbid(replace(desk.tools.describe(), notice=desk.note), banned)
         summary = describe_scene(scene, cues, read_keyframe(desk, scene), tools)
         return put_scene(board, replace(scene, summary=summary, state="described", error=""))
 
     step = f"describe {scene_id}"
     return attempt(desk, board, step, lambda: keep(desk, board, step, key, compute))
+
+
+def forbid(tools: DescribeTools, banned: tuple[str, ...]) -> DescribeTools:
+    """`tools` without the concepts that a banned word names."""
+    if not banned:
+        return tools
+    synonyms = tools.synonyms or ((),) * len(tools.concepts)
+    kept = [pair for pair in zip(tools.concepts, synonyms, strict=True) if not is_banned(pair[0], banned)]
+    return replace(tools, concepts=tuple(name for name, _ in kept), synonyms=tuple(words for _, words in kept))
 
 
 def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboard:
@@ -202,7 +212,7 @@ def write_scene_prompt(desk: Desk, board: Storyboard, scene_id: str) -> Storyboa
     summary = scene.summary
     if summary is None or is_locked(scene):
         return board
-    look, names = Look(), desk.tools.names
+    look, names = desk.settings.look, desk.tools.names
     key = _key("prompt", scene.id, scene.start, scene.end, summary, look, names["sentences"], names["vocabulary"])
 
     def compute() -> Storyboard:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from models.errors import InputError
 from models.prompt import CONTROLS, SETTINGS, format_full
-from tasks.prompts import Look, write_prompt
+from tasks.look import Character, Look, make_look, read_look
+from tasks.prompts import is_banned, write_prompt
 from tasks.records import Summary
 from tests.tasks.talks import embed_words, make_scene
 
@@ -96,3 +98,65 @@ def test_the_embedded_model_gets_the_nearest_word_it_knows_a_hub_model_the_word_
 def test_a_stand_in_is_drawn_where_nothing_else_is_told() -> None:
     assert write(Summary(gist="Trust is slow.", metaphor="house")).core == "house"
     assert write(Summary(gist=""), vocabulary=None).subject
+
+
+def test_characters_of_the_series_come_in_when_they_are_told_of() -> None:
+    look = Look(characters=(Character("the rider", "tree"),))
+    told = Summary(gist="The rider is late.", subjects=("bicycle",))
+    assert write(told, look=look).core == "bicycle in front of a tree"
+    assert write(Summary(gist="Nobody is late.", subjects=("bicycle",)), look=look).core == "bicycle"
+
+
+def test_what_is_banned_is_not_drawn() -> None:
+    look = Look(banned=("racing", "house"), negative="text")
+    prompt = write(Summary(gist="Racing cars at the house.", subjects=("racing car", "tree", "house")), look=look)
+    assert prompt.core == "tree" and prompt.negative == "text, racing, house"
+    assert is_banned("Houses", ("house",)) and not is_banned("greenhouse", ("house",))
+    stand_in = Summary(gist="It is abstract.", metaphor="tree beside a house")
+    assert write(stand_in).core == "tree beside a house" and write(stand_in, look=look).core == "tree"
+
+
+STYLE = """
+palette = "muted palette"
+style = "outlined illustration"
+negative = "text"
+banned = ["Skull"]
+[characters]
+Customer = "dog"
+"""
+
+
+def test_a_style_file_gives_the_look(tmp_path) -> None:
+    path = tmp_path / "style.toml"
+    path.write_text(STYLE)
+    look = read_look(path, embedded=True)
+    assert (look.palette, look.style, look.lighting) == ("muted palette", "outlined illustration", "")
+    assert look.banned == ("skull",) and look.characters == (Character("customer", "dog"),)
+    prompts = [write(look=look, scene_id=f"s{number:03d}") for number in range(1, 9)]
+    assert {(one.palette, one.style) for one in prompts} == {("muted palette", "outlined illustration")}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"palete": "x"}, "unknown key palete"), ({"palette": "neon"}, "'neon'.*balanced palette"),
+        ({"banned": "skull"}, "list of words"), ({"banned": [3]}, "banned is '3'"), ({"style": 3}, "style is '3'"),
+        ({"characters": ["x"]}, "table"), ({"characters": {"who": 3}}, "characters.who"), ({"lens": "x" * 999}, "lens"),
+    ],
+)  # fmt: skip
+def test_a_look_that_cannot_be_is_refused(values, said) -> None:
+    with pytest.raises(InputError, match=said):
+        make_look(values, embedded=True)
+
+
+def test_other_models_take_any_words() -> None:
+    assert make_look({"palette": "neon"}, embedded=False).palette == "neon"
+
+
+@pytest.mark.parametrize("content", [None, b"palette = ", b"\xff\xfe", b"#" * 200_000])
+def test_a_style_file_that_cannot_be_read_is_named(tmp_path, content) -> None:
+    path = tmp_path / "style.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="style.toml"):
+        read_look(path, embedded=True)
