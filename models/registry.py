@@ -62,6 +62,10 @@ def seer(profile: Profile) -> Any:
     """`models.vision`: answers questions about images; None where the profile has no vision-language model."""
     if not profile.vision:
         return None
+    if is_endpoint(profile.vision):
+        from models.endpoint import open_endpoint
+
+        return open_endpoint(profile.vision)
     from models.vision import load_seer
 
     return load_seer(profile.vision, profile.vision_revision)
@@ -118,7 +122,13 @@ def hub_models(profile: Profile) -> tuple[tuple[str, str], ...]:
     """(id, revision) of the profile's models that come from the Hub; revision "" is the newest."""
     named = [(getattr(profile, field), getattr(profile, at) if at else "") for field, at in MODEL_FIELDS.items()]
     known = {"", "embedded", *profile_weights(profile)}
-    return tuple((model, revision) for model, revision in named if model not in known and not Path(model).is_dir())
+    named = [(model, revision) for model, revision in named if model not in known and not is_endpoint(model)]
+    return tuple((model, revision) for model, revision in named if not Path(model).is_dir())
+
+
+def is_endpoint(model: str) -> bool:
+    """Whether a model is named by the address of a server that answers for it."""
+    return model.startswith(("http://", "https://"))
 
 
 def _fetch_repository(model: str, revision: str) -> None:

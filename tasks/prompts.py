@@ -90,14 +90,15 @@ def _list_subjects(summary: Summary, look: Look) -> tuple[list[str], str]:
     A character of the series that gist or claim names comes in as the second; what is banned is left out.
     """
     scenery = parse_scenery(summary.metaphor or "picture frame")
-    first, *others = summary.subjects or (scenery.thing, *([scenery.other] if scenery.other else []))
+    named = summary.subjects or (scenery.thing, *([scenery.other] if scenery.other else []))
+    first, *others = [name for name in named if not is_banned(name, look.banned)] or ["picture frame"]
     told = {word.rstrip("s") for word in list_words(f"{summary.gist} {summary.claim}")}
     if summary.subjects:
         others = [name for name in others if list_words(name) and list_words(name)[-1].rstrip("s") in told]
     cast = [one.drawn for one in look.characters if {word.rstrip("s") for word in list_words(one.who)} <= told]
-    names = [name for name in (first, *cast, *others) if not is_banned(name, look.banned)] or ["picture frame"]
-    kept = not summary.subjects and names[:2] == [scenery.thing, scenery.other]
-    return list(dict.fromkeys(names))[:2], scenery.relation if kept else ""
+    names = list(dict.fromkeys([first, *cast, *others]))[:2]
+    whole = not summary.subjects and names == [scenery.thing, scenery.other]
+    return names, scenery.relation if whole else ""
 
 
 def is_banned(name: str, banned: Sequence[str]) -> bool:
