@@ -33,6 +33,7 @@ def run_plainly(video: Path, out: Path, tools: Tools, options: Options = SMALL) 
         for scene in board.scenes:
             board = stages.describe(desk, board, scene.id)
             board = stages.write_scene_prompt(desk, board, scene.id)
+        board = stages.pick_insights(desk, board)
         for scene in board.scenes:
             board = draw.draw_candidates(desk, board, scene.id)
             board = draw.choose_candidate(desk, board, scene.id)
