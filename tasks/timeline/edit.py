@@ -254,6 +254,7 @@ def _list_stills(folder: Path, board: Storyboard, rate: Fraction, choices: Choic
             prompt=plain_text(scene.prompt.full) if scene.prompt else "",
             seed=picture.seed,
             digest=plain_text(picture.digest),
+            generated=picture.kind != "own",
         )
 
 

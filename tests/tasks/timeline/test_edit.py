@@ -34,6 +34,15 @@ def test_pictures_lie_at_their_placements_and_scenes_are_marked():
     assert (timeline.name, timeline.length, timeline.spares) == ("talk", 1500, ())
 
 
+def test_a_picture_of_ones_own_is_not_called_generated():
+    board = placed_board()
+    first = board.scenes[0]
+    own = replace(first.panel.candidates[0], kind="own")
+    scene = replace(first, panel=replace(first.panel, candidates=(own, *first.panel.candidates[1:])))
+    timeline = make_timeline(replace(board, scenes=(scene, *board.scenes[1:])))
+    assert [still.generated for still in timeline.stills] == [False, True, True]
+
+
 def test_without_pictures_or_sound_there_is_still_a_timeline():
     board = replace(placed_board(has_audio=False), scenes=())
     timeline = make_timeline(board)
