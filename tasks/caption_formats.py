@@ -9,6 +9,7 @@ and no escapes, so that these, angle brackets and braces are lost on its way.
 import html
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -286,7 +287,9 @@ def _read_substation(text: str) -> tuple[list[Cue], int]:
     import pysubs2  # here: only these files need it
 
     try:
-        events = pysubs2.SSAFile.from_string(text, format_="ass").events
+        with warnings.catch_warnings():  # of margins and layers that cannot be read; nothing here depends on them
+            warnings.simplefilter("ignore", RuntimeWarning)
+            events = pysubs2.SSAFile.from_string(text, format_="ass").events
     except Exception as error:  # pysubs2 lets many kinds through on broken input
         raise InputError(f"the SubStation captions are broken: {error}") from error
     spoken = [event for event in events if not event.is_comment and not event.is_drawing]
