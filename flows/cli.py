@@ -52,6 +52,7 @@ def storyboard(video: str, as_json: bool, **given: Any) -> int:
 @click.argument("folder", metavar="DIR")
 @click.option("--video", default="", help="The video; it must be the one that DIR was made from.")
 @click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures.")
+@click.option("--cover-slides/--keep-slides", "cover_slides", default=None, help="May pictures cover slides?")
 @drawing_options
 @click.option(
     "--edits", "marks", type=FILE, default="", help="Marks exported by the gallery, put into storyboard.yaml."

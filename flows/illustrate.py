@@ -57,6 +57,7 @@ def plan_scenes(desk: Desk, board: Storyboard) -> Storyboard:
     board = steps.heed_edits(desk, board)
     board = steps.caption(desk, board)
     shots = steps.see_shots(desk, board)
+    board = steps.read_screen(desk, board, shots)
     board = steps.heed_edits(desk, steps.divide(desk, board, shots))
     for scene in board.scenes:
         board = steps.describe(desk, board, scene.id)

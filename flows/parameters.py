@@ -99,6 +99,7 @@ planning_options = _options(
     click.option("--profile", help="A set of models: a name or a .toml file. [default: embedded]"),
     click.option("--style-file", help="The look of a series: a style.toml. [default: as before, else a neutral look]"),
     click.option("--scenes", type=SCENES, help="How many scenes. [default: auto]"),
+    click.option("--cover-slides/--keep-slides", "cover_slides", default=None, help="May pictures cover slides?"),
     click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures. [default: 0.25]"),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there."),
 )

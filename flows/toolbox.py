@@ -32,6 +32,7 @@ def open_toolbox(profile: Profile) -> Toolbox:
         draw=partial(registry.drawer, profile),
         judge=partial(registry.judge, profile),
         names=name_models(profile),
+        read_text=partial(registry.text_reader, profile),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.ocr import ReadText
 from models.profiles import EMBEDDED, Profile
 from models.speech import Transcribe
 from tasks.look import Look, read_look
@@ -36,6 +37,7 @@ class Options:
     height: int | None = None  # px
     correction: str | None = None  # auto | off | FILE | MODE:...
     density: float | None = None  # share of the video under pictures, 0..1
+    cover_slides: bool | None = None  # pictures may cover what is kept clear
     language: str | None = None  # tag of the captions wanted where there are several
     style_file: str | None = None  # a style.toml: the look of the series
 
@@ -56,6 +58,7 @@ class Settings:
     correction: str
     density: float  # share of the video under pictures, 0..1
     timeline: Choices = field(default_factory=Choices)  # set by `broll timeline`
+    cover_slides: bool = False  # pictures may cover what is kept clear
     language: str = "en"  # tag of the captions wanted where there are several
     look: Look = field(default_factory=Look)  # of the series, as its style file had it
 
@@ -71,6 +74,7 @@ class Toolbox:
     draw: Callable[[], Callable[[Any], np.ndarray]]
     judge: Callable[[], Callable[[Sequence[np.ndarray], Sequence[str]], np.ndarray]]
     names: dict[str, str]  # role -> what identifies the model, its weights included
+    read_text: Callable[[], ReadText] | None = None  # None: nobody reads what is on screen
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ def resolve_settings(options: Options, profile: Profile, video: Video, before: S
         correction=pick("correction", "auto"),
         density=float(pick("density", 0.25, before)),
         timeline=before.timeline if before else Choices(),
+        cover_slides=pick("cover_slides", False, before),
         language=pick("language", "en", before),
         look=_resolve_look(options, profile, before),
     )

@@ -92,11 +92,13 @@ def _score(panel: Panel) -> float:
 def _place(
     video: Video, cues: Sequence[Cue], scene: Scene, length: int, earliest: int, keep_clear: Sequence[Span]
 ) -> Placement | None:
-    """The first start that fits; later mentions, then the moment the last picture's distance ends, then none."""
+    """The first start that fits: mentions, the moment the last picture's distance ends, what comes after a span kept
+    clear; then none."""
     shortest = ceil(SHORTEST * video.frame_rate)
     first, last = max(scene.start_frame, earliest), min(scene.end_frame, video.frame_count)
     wishes = (round(seconds * video.frame_rate) for seconds in _wished_starts(cues, scene))
-    for start in [*(min(wish, last - shortest) for wish in wishes), first]:
+    cleared = (ceil(end * video.frame_rate) for _, end in keep_clear)  # behind a slide
+    for start in [*(min(wish, last - shortest) for wish in wishes), first, *cleared]:
         end = min(start + length, last)
         span = (float(start / video.frame_rate), float(end / video.frame_rate))
         if start >= first and end - start >= shortest and _is_clear(span, keep_clear):

@@ -76,6 +76,37 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class ScreenText:
+    """A line of text on screen; its box as fractions of the picture, 0..1 from the top left."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is written on screen during one shot."""
+
+    start: float  # s
+    end: float  # s
+    kind: str  # slide | demo | text; slides and demos are kept clear of pictures
+    title: str  # the largest line, "" where none is large
+    lines: tuple[ScreenText, ...] = ()  # in reading order
+
+
+@dataclass(frozen=True)
+class Clear:
+    """A span that no picture may cover."""
+
+    start: float  # s
+    end: float  # s
+    why: str = "slide"  # what has to be seen there
+
+
+@dataclass(frozen=True)
 class Summary:
     """What a scene is about. Every word of it traces back to `evidence`."""
 
@@ -185,5 +216,7 @@ class Storyboard:
     insights: tuple[Insight, ...] = ()  # best first
     timings: dict = field(default_factory=dict)  # seconds by stage
     versions: dict = field(default_factory=dict)  # of the program, the models, the libraries
+    shown: tuple[Shown, ...] = ()  # text on screen
+    keep_clear: tuple[Clear, ...] = ()  # what pictures must not cover, unless the settings say so
     costs: dict = field(default_factory=dict)  # by step: what it has used (seconds, evaluations, tokens, device)
     version: int = STORYBOARD_VERSION

@@ -1,6 +1,6 @@
 """The way of the data, stage by stage: each takes the desk and the storyboard and hands the storyboard on, saved.
 
-probe -> captions -> shots -> scenes -> describe -> prompts -> draw -> judge -> place -> write the folder.
+probe -> captions -> shots -> screen -> scenes -> describe -> prompts -> draw -> judge -> place -> write the folder.
 A stage says what its result depends on; `tasks.desk.keep` decides whether there is anything to do.
 """
 
@@ -25,13 +25,14 @@ from tasks.metaphors import LEXICON
 from tasks.pictures import read_picture
 from tasks.place import APART, place_panels
 from tasks.prompts import is_banned, write_prompt
-from tasks.records import Placement, Scene, Shot, Storyboard
+from tasks.records import Clear, Placement, Scene, Shot, Storyboard
 from tasks.scenes import find_scenes
+from tasks.screen import find_keep_clear, read_screens
 from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
 
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
-STEP_VERSIONS = {"captions": 2, "shots": 2, "scenes": 1, "describe": 2, "prompt": 2, "insights": 1, "judge": 1}
+STEP_VERSIONS = {"captions": 2, "shots": 2, "screen": 1, "scenes": 1, "describe": 2, "prompt": 2, "insights": 1, "judge": 1}
 SHOTS_NAME = "frames/shots.json"
 SHORTEST_REST = 1.0  # s: what a locked scene leaves of another and is shorter is no scene
 
@@ -89,6 +90,20 @@ def _read_shots(folder: Path, key: str) -> tuple[Shot, ...] | None:
     except (OSError, ValueError, TypeError, KeyError, InputError):
         return None
     return shots if whole and data.get("key") == key else None
+
+
+def read_screen(desk: Desk, board: Storyboard, shots: tuple[Shot, ...]) -> Storyboard:
+    """What is written on screen, and which spans a viewer has to be left to read."""
+    if desk.tools.read_text is None:
+        return board
+    reader = desk.tools.read_text
+    key = _key("screen", shots, desk.tools.names["ocr"])
+
+    def compute() -> Storyboard:
+        shown = read_screens(shots, lambda shot: read_picture(locate(desk.folder, shot.keyframe)), reader())
+        return replace(board, shown=shown, keep_clear=tuple(Clear(*span) for span in find_keep_clear(shown)))
+
+    return keep(desk, board, "screen", key, compute)
 
 
 def divide(desk: Desk, board: Storyboard, shots: tuple[Shot, ...]) -> Storyboard:
@@ -241,6 +256,8 @@ def place(desk: Desk, board: Storyboard) -> Storyboard:
     """When each picture is on screen, a person's own times before the rule's; cheap, so it is done anew each time."""
     fixed = {scene.id: _fixed_placement(board, scene) for scene in board.scenes}
     clear = [(p.start - APART, p.end + APART) for p in fixed.values() if p]
+    if not desk.settings.cover_slides:
+        clear += [(span.start, span.end) for span in board.keep_clear]
     free = [scene for scene in board.scenes if not fixed[scene.id] and not scene.edit.drop]
     placed = place_panels(board.video, board.captions.cues, free, desk.settings.density, clear)
     placements = {scene.id: scene.panel.placement for scene in placed} | {name: p for name, p in fixed.items() if p}
