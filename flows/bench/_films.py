@@ -215,12 +215,11 @@ def write_take(take: Take, path: Path, size: tuple[int, int], encoder: Sequence[
     return part.replace(path)
 
 
-def make_film(name: str, takes: Sequence[Take], order: Sequence[int], size: tuple[int, int], encoder: str) -> Film:
-    """`takes[i] for i in order`, joined by stream copy; kept in the cache under `name`."""
-    folder = cache_folder() / "films" / f"{name}-{encoder}-{size[1]}"
+def make_film(name: str, order: Sequence[int], size: tuple[int, int], encoder: str) -> Film:
+    """`TALK[i] for i in order`, joined by stream copy; takes and films are kept in the cache."""
+    takes, folder = TALK, cache_folder() / "films" / f"talk-{encoder}-{size[1]}"
     parts = {i: write_take(takes[i], folder / f"take{i}.mkv", size, ENCODERS[encoder]) for i in sorted(set(order))}
-    path = folder / "film.mkv"
-    row = folder / "row.txt"
+    path, row = folder / f"{name}.mkv", folder / f"{name}.txt"
     wanted = "".join(f"file '{parts[i].name}'\n" for i in order)
     if not path.is_file() or row.read_text() != wanted:
         row.write_text(wanted)

@@ -80,12 +80,13 @@ def their_way(path: Path) -> list[int]:
 
 def read(way: Callable[[Path], list[int]], path: Path) -> Reading:
     """One program's answer, and what it took."""
-    wall, processor = time.perf_counter(), _processor_seconds()
+    wall, processor = time.perf_counter(), processor_seconds()
     found = way(path)
-    return Reading(time.perf_counter() - wall, _processor_seconds() - processor, tuple(found))
+    return Reading(time.perf_counter() - wall, processor_seconds() - processor, tuple(found))
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
@@ -125,9 +126,9 @@ def measure(clips: str | None = None, short: bool = False) -> dict[str, Any]:
             "the peer is missing: .venv/bin/pip install --no-deps scenedetect==0.7.2 tqdm platformdirs"
         ) from error
     every = range(len(TALK))
-    rows = [compare(make_film("talk", TALK, every, (640, 360), encoder), f"{encoder}, 360p") for encoder in SHORT]
+    rows = [compare(make_film("short", every, (640, 360), encoder), f"{encoder}, 360p") for encoder in SHORT]
     long = [
-        compare(make_film("talk", TALK, ORDER, (1920, 1080), encoder), f"{encoder}, 1080p")
+        compare(make_film("long", ORDER, (1920, 1080), encoder), f"{encoder}, 1080p")
         for encoder in (() if short else LONG)
     ]
     rows += long
