@@ -32,7 +32,16 @@ from tasks.shots import find_shots
 from tasks.storyboard import digest_of, from_plain, to_plain
 
 #: Raised by one when a step's results change for the same input, so that old results are made anew.
-STEP_VERSIONS = {"captions": 2, "shots": 2, "screen": 1, "scenes": 1, "describe": 2, "prompt": 2, "insights": 1, "judge": 1}
+STEP_VERSIONS = {
+    "captions": 2,
+    "shots": 2,
+    "screen": 1,
+    "scenes": 1,
+    "describe": 2,
+    "prompt": 2,
+    "insights": 1,
+    "judge": 1,
+}
 SHOTS_NAME = "frames/shots.json"
 SHORTEST_REST = 1.0  # s: what a locked scene leaves of another and is shorter is no scene
 
