@@ -40,7 +40,8 @@ class Names:
 
 def make_prompts(names: Sequence[str], count: int, seed: int, two: bool = False) -> list[Prompt]:
     """Prompts as training draws them, one subject each, or two; never a wide shot, which hides what it shows."""
-    rng, made = random.Random(seed), []
+    rng = random.Random(seed)
+    made: list[Prompt] = []
     while len(made) < count:
         prompt = sample_prompt(list(names), [1.0] * len(names), rng)
         if bool(prompt.relation) == two and prompt.shot_type != "wide shot" and "frame" not in prompt.relation:

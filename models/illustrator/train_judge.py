@@ -52,7 +52,8 @@ def train_judge(judge: JudgeEncoder, drawings: Path, folder: Path, minutes: floa
     words = load_words(bank, device)
     names = words.vectors[[words.table[name] for name in words.names]]
     judge.centre.data.copy_(names.mean(0))
-    lesson = Lesson(judge, len(names)).to(device, memory_format=torch.channels_last).train()
+    judge.to(memory_format=torch.channels_last)
+    lesson = Lesson(judge, len(names)).to(device).train()
     names, average = judge.place(names), Average(judge)
     optimiser = torch.optim.AdamW(lesson.parameters(), RATE, weight_decay=0.02, fused=True)
     easy, usual = (iter(load_compositions(bank, words, BATCH, workers, share)) for share in (0.85, 0.15))

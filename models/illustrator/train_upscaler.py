@@ -40,9 +40,15 @@ def redraw(pipe: IllustratorPipeline, small: torch.Tensor, prompt: Prompt, rng: 
     """What the illustrator makes of a composition (3, 180, 320) in -1..1 when it begins in its midst; as bytes."""
     picture = as_bytes(small).permute(1, 2, 0).numpy()
     sketch = as_bytes(sketch_of(small[None])).permute(0, 2, 3, 1).numpy()
-    generator = torch.Generator().manual_seed(rng.randrange(1 << 32))
-    options = {"image": picture, "strength": rng.uniform(*STRENGTHS), "generator": [generator]}
-    drawn = pipe(format_full(prompt), sketch, num_inference_steps=STEPS, output_type="latent", **options).images
+    drawn = pipe(
+        format_full(prompt),
+        sketch,
+        num_inference_steps=STEPS,
+        generator=[torch.Generator().manual_seed(rng.randrange(1 << 32))],
+        output_type="latent",
+        image=picture,
+        strength=rng.uniform(*STRENGTHS),
+    ).images
     return as_bytes(drawn[0].float())
 
 

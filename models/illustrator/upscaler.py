@@ -24,8 +24,8 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.second = conv(width, width), conv(width, width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.second(F.silu(self.first(F.silu(x))))
@@ -47,8 +47,8 @@ class Upscaler(ModelMixin, ConfigMixin):
         self.twice = nn.Sequential(conv(near, 4 * large[0]), nn.PixelShuffle(2), Residual(large[0]))
         self.fourfold = nn.Sequential(conv(large[0], 4 * large[1]), nn.PixelShuffle(2), Residual(large[1]))
         self.out = conv(large[1], 3)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         near = self.enter(picture.to(self.out.weight.dtype))
