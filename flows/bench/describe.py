@@ -8,6 +8,7 @@ pass, the latter be dropped. About two minutes on 2 cores.
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def measure_grounding(passages: list[dict[str, Any]], tools: DescribeTools) -> d
 def measure() -> dict[str, Any]:
     """Figures of the embedded profile as it is."""
     tools = open_toolbox(load_profile()).describe()
+    plain = replace(tools, language=None)
     figures: dict[str, Any] = {name: measure_hits(load_passages(name), tools, name) for name in SETS}
+    figures |= {f"{name}, without the language model": measure_hits(load_passages(name), plain, name) for name in SETS}
     return figures | {"grounding check": measure_grounding(load_passages("test"), tools)}
 
 
