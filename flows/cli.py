@@ -17,6 +17,7 @@ from flows.commands.library import library
 from flows.commands.preview import preview
 from flows.commands.sampler_report import sampler_report
 from flows.commands.timeline import timeline
+from flows.commands.watch import watch
 from flows.parameters import FILE, drawing_options, make_options, planning_options
 from models.errors import BrollError, InputError
 
@@ -68,7 +69,7 @@ def render(folder: str, video: str, marks: str, dry_run: bool, as_json: bool, **
     return 0 if dry_run else run_flow("render", as_json, path, folder, options, path, marks)
 
 
-for command in (bench, calibrate, inspect, library, preview, redo, sampler_report, timeline, undo):
+for command in (bench, calibrate, inspect, library, preview, redo, sampler_report, timeline, undo, watch):
     cli.add_command(command)
 
 

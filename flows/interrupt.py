@@ -10,10 +10,11 @@ from types import FrameType
 _asked = threading.Event()
 
 
-def listen() -> None:
-    """Remember Ctrl-C from now on. To be called on the main thread, once a command."""
+def listen(terminate: bool = False) -> None:
+    """Remember Ctrl-C from now on, with `terminate` SIGTERM alike. To be called on the main thread, once a command."""
     _asked.clear()
-    signal.signal(signal.SIGINT, _on_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM) if terminate else (signal.SIGINT,):
+        signal.signal(number, _on_interrupt)
 
 
 def asked() -> bool:

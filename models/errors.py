@@ -2,6 +2,7 @@
 
 BrollError
 ├── InputError      a file, caption or option given by the user cannot be used   (exit code 2)
+│   └── BusyError   another run holds the folder; later it may be free            (exit code 2)
 ├── SetupError      something is missing on this machine: weights, a program     (exit code 2)
 ├── DecodeError     a media tool gave up; `stderr` keeps its last words           (exit code 2)
 └── SceneError      one scene failed, the others go on                            (exit code 3)
@@ -16,6 +17,10 @@ class BrollError(Exception):
 
 class InputError(BrollError):
     """What the user gave cannot be used."""
+
+
+class BusyError(InputError):
+    """Another run holds what this one needs."""
 
 
 class SetupError(BrollError):

@@ -13,11 +13,11 @@ import socket
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from models.errors import InputError
+from models.errors import BusyError, InputError
 from tasks.records import Storyboard, Video
 from tasks.storyboard import format_storyboard, read_storyboard
 
@@ -136,17 +136,21 @@ def check_space(folder: Path, pictures: int) -> None:
 # --- lock ----------------------------------------------------------------------------------------------------------
 
 
+def lock_folder(folder: Path) -> AbstractContextManager[None]:
+    """Hold the folder for this process; BusyError says who holds it otherwise."""
+    return hold_lock(folder / LOCK_NAME)
+
+
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; InputError says who holds it otherwise.
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a lock file for this process, without waiting; BusyError says who holds it otherwise.
 
     The kernel drops the lock when its holder dies, however it dies; a file that is left is therefore harmless.
     """
-    path = folder / LOCK_NAME
     try:
         handle = _take_lock(path)
     except OSError as error:
-        _raise_unwritable(folder, error)
+        _raise_unwritable(path.parent, error)
     try:
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%H:%M:%S')}".encode())
@@ -165,7 +169,7 @@ def _take_lock(path: Path) -> int:
         except BlockingIOError:
             holder = os.read(handle, 200).decode(errors="replace") or "another run"
             os.close(handle)
-            raise InputError(f"{path.parent} is in use by {holder}: wait for it or stop it") from None
+            raise BusyError(f"{path.parent} is in use by {holder}: wait for it or stop it") from None
         if _is_current(handle, path):
             return handle
         os.close(handle)  # its last holder removed the file between our open and our lock: try the new one
