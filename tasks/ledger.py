@@ -75,7 +75,7 @@ def read_ledger(out: Path) -> Ledger:
         entries = {digest: Entry(**entry) for digest, entry in data["entries"].items()}
         if not all(isinstance(one.after, float | int) and isinstance(one.folder, str) for one in entries.values()):
             return Ledger()
-        return Ledger(entries, {path: tuple(facts) for path, facts in data["digests"].items()})  # type: ignore[misc]
+        return Ledger(entries, {path: tuple(facts) for path, facts in data["digests"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Ledger()
 
