@@ -15,6 +15,7 @@ from pathlib import Path
 from models.profiles import Profile
 from tasks.caption_formats import SUFFIXES as CAPTION_SUFFIXES
 from tasks.desk import Options
+from tasks.media import file_digest
 
 #: What is taken for a video by its name; the probe has the last word.
 VIDEO_SUFFIXES = frozenset(
@@ -89,8 +90,13 @@ def is_partial(name: str, beside: frozenset[str]) -> bool:
 
 
 def digest_settings(options: Options, profile: Profile, captions: tuple[Stamp, ...] = ()) -> str:
-    """What changes when a video must be done anew: what is asked for, the profile, the captions beside it."""
+    """What changes when a video must be done anew: what is asked for, the profile, the captions beside it.
+
+    InputError where the style file cannot be read.
+    """
     asked = {name: value for name, value in asdict(options).items() if name != "out"}
+    if options.style_file is not None:
+        asked["style_file"] = file_digest(options.style_file)
     text = json.dumps([asked, asdict(profile), captions], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

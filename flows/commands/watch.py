@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flows.parameters import SCENES, drawing_options, make_options
+from flows.parameters import LANGUAGE, SCENES, drawing_options, make_options
 from models.errors import InputError
 
 FAILED, PAUSED, ENDED = 3, 2, 130  # exit codes: two of --once, one for Ctrl-C and SIGTERM
@@ -23,6 +23,8 @@ FAILED, PAUSED, ENDED = 3, 2, 130  # exit codes: two of --once, one for Ctrl-C a
 @click.option("--settle", type=click.FloatRange(0, 3600), default=10, show_default=True, help="s of unchanged size.")
 @click.option("--retry", is_flag=True, help="Try what was set aside once more.")
 @click.option("--profile", help="A set of models: a name or a .toml file. [default: embedded]")
+@click.option("--language", type=LANGUAGE, help="Captions wanted where there are several. [default: en]")
+@click.option("--style-file", help="The look of a series: a style.toml; the videos are done anew when it changes.")
 @click.option("--scenes", type=SCENES, help="How many scenes. [default: auto]")
 @click.option("--density", type=click.FloatRange(0, 1), help="Share of the video under pictures. [default: 0.25]")
 @drawing_options

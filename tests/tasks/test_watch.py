@@ -213,6 +213,21 @@ def test_changed_settings_redo_and_forget_the_failures(house):
     assert house.rounds(other, 1).unchanged == 1
 
 
+def test_a_changed_style_file_redoes_and_a_missing_one_is_told(house, tmp_path):
+    style = tmp_path / "style.toml"
+    style.write_text("a = 1")
+    house.put("talk.mp4")
+    watch = house.watch()
+    watch = replace(watch, options=replace(watch.options, style_file=str(style)))
+    assert len(house.rounds(watch, 0, SPAN).done) == 1
+    assert house.rounds(watch, 1).unchanged == 1
+    style.write_text("a = 2")
+    assert len(house.rounds(watch, 1).done) == 1
+    style.unlink()
+    with pytest.raises(InputError, match="style.toml"):
+        go_round(watch)
+
+
 def test_a_folder_that_is_gone_is_made_again_and_a_copy_under_another_name_is_not(house):
     house.put("talk.mp4")
     house.put("copies/again.mp4")
