@@ -136,8 +136,11 @@ def measure(clips: str | None = None, short: bool = False) -> dict[str, Any]:
     if long:
         figures["times faster on long 1080p films, median"] = statistics.median(row["times faster"] for row in long)
         figures["times less processor there, median"] = statistics.median(row["times less processor"] for row in long)
-    figures["our F1"] = round(f1([row["our hits, false, missed"] for row in rows]), 3)
-    figures["their F1"] = round(f1([row["their hits, false, missed"] for row in rows]), 3)
+    # Where the peer finds nothing at all it could not decode the file (AV1): that is told, and no figure of its F1.
+    both = [row for row in rows if row["theirs"]["found"]]
+    figures["files the peer could not read"] = [row["film"] for row in rows if row not in both]
+    figures["our F1"] = round(f1([row["our hits, false, missed"] for row in both]), 3)
+    figures["their F1"] = round(f1([row["their hits, false, missed"] for row in both]), 3)
     return {**figures, "clips": compare_clips(clips)}
 
 
