@@ -69,13 +69,11 @@ class Language(click.ParamType):
 
 
 class GivenFile(click.ParamType):
-    """The absolute path of a file that is there."""
+    """The absolute path of a file; whether it is there is told by who reads it."""
 
     name = "FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value and not os.path.isfile(value):
-            self.fail(f"{value!r} is no file", param, ctx)
         return os.path.abspath(value) if value else ""
 
 

@@ -19,6 +19,9 @@ from tasks.stages import heed_edits, place
 def check_redo(folder: str, scene_id: str, changes: tuple[tuple[str, str], ...], given: dict[str, Any]) -> Redo:
     """What was asked for as one record; InputError for all that can be known to be wrong by now."""
     desk, board = peek_desk(Path(folder), Options())
+    for name in ("sketch", "photo", "mask"):
+        if given[name] and not Path(given[name]).is_file():
+            raise InputError(f"--{name} {given[name]}: there is no such file: give a PNG, JPEG or WebP file")
     prompt = dict(_check_change(name, text, bool(desk.tools.names["vocabulary"])) for name, text in changes)
     scene = find_scene(heed_edits(desk, board), scene_id)
     check_free(scene)
