@@ -104,7 +104,7 @@ class Drawer:
             if isinstance(given, Table):
                 _check_key(given, self.calibration_key(request))
             return given
-        table = find_calibration((CALIBRATIONS, own_calibrations()), self.calibration_key(request))
+        table = find_calibration((own_calibrations(), CALIBRATIONS), self.calibration_key(request))
         if table is None:
             self._note(
                 f"correction auto is off: {self.profile.name} has no calibration for {request.steps} steps at "

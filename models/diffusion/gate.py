@@ -13,7 +13,8 @@ import torch.nn.functional as F
 RESAMPLES = 1000
 NEARER = -0.10  # relative change of the energy gap that a correction must reach
 WORSE_BAND = 0.02  # of either band's gap
-FARTHER = 0.05  # of the distance; what is lost to chance besides is judged by the null level
+FARTHER = 0.05  # of the distance
+LEAST_DISTANCE = 1e-4  # of the mean distance of two pictures: less than that is no difference
 DRIFT = 0.02  # of the standard deviation, of any channel
 LOUDER = 0.05  # of the largest values and of the clipped share
 TINY = 1e-9  # keeps a ratio finite where there is nothing to correct
@@ -110,7 +111,7 @@ def judge_held(off: Held, on: Held, reference: Held, seed: int = 0) -> Verdict:
         (gaps[2] > WORSE_BAND, f"one band's energy went farther off ({gaps[2]:+.1%})"),
         (
             distance["distance change at most"]
-            > max(FARTHER * abs(distance["distance before"]), distance["null level"]),
+            > max(FARTHER * abs(distance["distance before"]), distance["distance that counts"]),
             f"the pictures may have gone farther from the fine run's ({distance['distance change at most']:+.4f})",
         ),
         (drift > DRIFT, f"a channel's level drifted by {drift:.1%} of its spread"),
@@ -143,24 +144,15 @@ def _gap_change(
 
 
 def _distance_change(off: Held, on: Held, reference: Held, draws: np.ndarray) -> dict[str, float]:
-    """Energy distance to the fine run before and after, the change's upper end, what halves of that run give."""
+    """Energy distance to the fine run before and after, the change's upper end, and what is too small to count."""
     scale = reference.features.std(0).mean() + 1e-12
     x, y, r = (held.features / scale for held in (off, on, reference))
     xr, yr, xx, yy, rr = (cross_distances(*pair) for pair in ((x, r), (y, r), (x, x), (y, y), (r, r)))
     change = _bootstrap(lambda d: energy_distance(yr, yy, rr, d) - energy_distance(xr, xx, rr, d), draws[:300])
-    halves = [np.array_split(np.random.default_rng(k).permutation(len(r)), 2) for k in range(50)]
-    null = [_split_distance(rr, first, second) for first, second in halves]
     return {
         "distance before": energy_distance(xr, xx, rr), "distance after": energy_distance(yr, yy, rr),
-        "distance change at most": change[2], "null level": float(np.quantile(null, 0.95)),
+        "distance change at most": change[2], "distance that counts": LEAST_DISTANCE * float(rr.mean()),
     }  # fmt: skip
-
-
-def _split_distance(rr: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    def inner(half: np.ndarray) -> float:
-        return rr[np.ix_(half, half)].sum() / (len(half) * (len(half) - 1))
-
-    return float(2 * rr[np.ix_(first, second)].mean() - inner(first) - inner(second))
 
 
 def _drift(held: Held, reference: Held) -> float:
