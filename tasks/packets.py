@@ -75,6 +75,7 @@ class Group:
     end: int  # ticks of the next key frame, else of the last picture
     key_size: int  # bytes, of the smaller one of the two key frames
     early: bool  # it does not begin when the encoder's clock asks for a key frame: there may be a cut
+    clocked: bool  # there is such a clock; without one a key frame proves nothing
 
 
 def make_packets(table: np.ndarray, keys: np.ndarray, tick: Fraction, start: float, codec: str) -> Packets:
@@ -115,7 +116,8 @@ def find_groups(packets: Packets) -> list[Group]:
     bounds = np.searchsorted(number[order], np.arange(len(keys) + 1))
     ends = np.append(starts[1:], packets.stamps.max())
     sizes = packets.sizes[keys]
-    early = _came_early(starts)
+    clock = _find_clock(starts)
+    early = _came_early(starts, clock)
     return [
         Group(
             key=int(key),
@@ -124,17 +126,22 @@ def find_groups(packets: Packets) -> list[Group]:
             end=int(ends[g]),
             key_size=int(sizes[g : g + 2].min()),
             early=bool(early[g]),
+            clocked=bool(np.isfinite(clock)),
         )
         for g, key in enumerate(keys)
     ]
 
 
-def _came_early(starts: np.ndarray) -> np.ndarray:
+def _find_clock(starts: np.ndarray) -> float:
+    """Ticks between the key frames that an encoder sets whatever is shown; inf where no distance comes twice."""
+    lengths, counts = np.unique(np.diff(starts), return_counts=True)
+    often = lengths[counts >= 2]
+    return float(often.max()) if len(often) else np.inf
+
+
+def _came_early(starts: np.ndarray, clock: float) -> np.ndarray:
     """(n,) bool: key frames that the encoder's clock did not ask for; all of them where there is no such clock."""
     gaps = np.diff(starts)
-    lengths, counts = np.unique(gaps, return_counts=True)
-    often = lengths[counts >= 2]
-    clock = float(often.max()) if len(often) else np.inf
     return np.append([False], np.abs(gaps - clock) > 0.02 * clock if np.isfinite(clock) else np.ones(len(gaps), bool))
 
 

@@ -149,7 +149,7 @@ def join_boundaries(known: Sequence[Boundary], more: Sequence[Boundary]) -> list
 def scan_spans(video: Video, packets: Packets, groups: Sequence[Group], spans: Sequence[Span]) -> Scan:
     """Measures the pictures of some spans; what changes between two spans is a cut only where it came at once."""
     joined = join_spans(spans)
-    early = {group.begin for group in groups if group.early}
+    early = {group.begin for group in groups if group.early and group.clocked}
     keys = {group.begin for group in groups}
 
     def look() -> Iterator[Frame]:
