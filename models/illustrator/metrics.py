@@ -26,6 +26,7 @@ class Retrieval:
 
     top1: float
     top5: float
+    below: float  # share of the other concepts that are found less likely than the right one; 0.5 is chance
     both: float  # share of two-subject pictures with both among the ten likeliest; 0 where there are none
     pictures: int
 
@@ -90,7 +91,8 @@ def measure_retrieval(judge: JudgeEncoder, pictures: Pictures, prompts: Sequence
         ranks[k] < 10 and (order[k, :10] == names.rows[other]).any().item() for k, other in enumerate(others) if other
     ]
     share = [float(np.mean([rank < limit for rank in ranks])) for limit in (1, 5)]
-    return Retrieval(share[0], share[1], float(np.mean(both)) if both else 0.0, len(prompts))
+    below = 1 - float(np.mean(ranks)) / (len(names.rows) - 1)
+    return Retrieval(share[0], share[1], below, float(np.mean(both)) if both else 0.0, len(prompts))
 
 
 def place_names(judge: JudgeEncoder, names: Sequence[str], embed: Callable[[Sequence[str]], np.ndarray]) -> Names:

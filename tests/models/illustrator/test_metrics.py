@@ -42,7 +42,8 @@ def test_retrieval_counts_what_is_named():
     for k in range(4):
         pictures[k] = k
     right = [Prompt(f"thing {k}") for k in range(4)]
-    assert measure_retrieval(Seer(), pictures, right, names).top1 == 1
+    found = measure_retrieval(Seer(), pictures, right, names)
+    assert found.top1 == 1 and found.below == 1
     half = [Prompt("thing 0"), Prompt("thing 1"), Prompt("thing 19"), Prompt("thing 18")]
     assert measure_retrieval(Seer(), pictures, half, names).top1 == 0.5
     pairs = [Prompt("thing 0", "beside a thing 1"), Prompt("thing 1", "beside a thing 19")]
