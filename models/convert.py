@@ -19,7 +19,7 @@ def convert_gguf(folder: Path, files: Sequence[Path]) -> None:
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bars know no other switch
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=source.name)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=source.name, dtype=torch.float32)
-    _without_quantisation(model).save_pretrained(folder)
+        _without_quantisation(model).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     source.unlink()
 
