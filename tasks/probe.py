@@ -40,7 +40,10 @@ def probe_video(path: str | Path) -> Video:
         what = "only sound" if facts["has_audio"] else "no video stream"
         raise InputError(f"{path!r} holds {what}, no picture track: give a video file")
     if len(ticks) == 0:
-        raise InputError(f"{path!r} has a picture track without a single frame: it is empty")
+        raise InputError(
+            f"{path!r} has a picture track of which not one frame is there: it is empty or was cut short; "
+            "copy or export it again"
+        )
     if not picture["width"] or not picture["height"]:
         reason = picture["failure"] or "no frame could be decoded"
         raise DecodeError(f"the {picture['codec']} picture of {path!r} cannot be decoded: {reason}")

@@ -133,6 +133,9 @@ def test_cut_short_index_and_cut_short_data(tmp_path, clip):
     factory.run("-i", clip, "-c", "copy", "-movflags", "faststart", streamed)
     cut.write_bytes(streamed.read_bytes()[: len(whole) // 2])  # the index is whole, the data are not
     assert 0 < probe_video(cut).duration < 1.0
+    data = streamed.read_bytes()
+    cut.write_bytes(data[: data.index(b"mdat") + 8])  # nothing but the index
+    assert_refused(cut, "cut short; copy or export it again")
 
 
 def test_no_picture(tmp_path):
