@@ -236,11 +236,16 @@ def draw(
     return x
 
 
+def save_average(path: Path, average: Average) -> None:
+    """The averaged weights, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    save_file({name: value.contiguous().cpu() for name, value in average.values.items()}, part)
+    part.replace(path)
+
+
 def save(folder: Path, state: dict, average: Average) -> None:
     """EMA weights and the run's state, each written whole or not at all."""
-    part = folder / "transformer.safetensors.part"
-    save_file({key: value.contiguous().cpu() for key, value in average.values.items()}, part)
-    part.replace(folder / "transformer.safetensors")
+    save_average(folder / "transformer.safetensors", average)
     (folder / "state.json.part").write_text(json.dumps(state))
     (folder / "state.json.part").replace(folder / "state.json")
 

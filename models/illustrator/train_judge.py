@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from models.illustrator.composer import load_bank
 from models.illustrator.judge import JudgeEncoder, judge_input
-from models.illustrator.train import Average, load_compositions, load_words
+from models.illustrator.train import Average, load_compositions, load_words, save_average
 from models.weights import cache_folder
 
 RATE = 2e-3  # peak learning rate; falls linearly with the time that is spent
@@ -73,7 +73,7 @@ def train_judge(judge: JudgeEncoder, drawings: Path, folder: Path, minutes: floa
         if step % 50 == 0 or done >= 1:
             report(folder, step, done, log)
             log.clear()
-            save(folder, average)
+            save_average(folder / "judge.safetensors", average)
 
 
 def report(folder: Path, step: int, done: float, log: list[tuple[float, float]]) -> None:
@@ -82,13 +82,6 @@ def report(folder: Path, step: int, done: float, log: list[tuple[float, float]])
     with (folder / "log_judge.jsonl").open("a") as file:
         file.write(json.dumps({"step": step, "loss": loss, "right": right}) + "\n")
     print(f"{done:5.1%} step {step} loss {loss:.3f} right {right:.1%}", flush=True)
-
-
-def save(folder: Path, average: Average) -> None:
-    """The averaged weights, whole or not at all."""
-    part = folder / "judge.safetensors.part"
-    save_file({name: value.contiguous().cpu() for name, value in average.values.items()}, part)
-    part.replace(folder / "judge.safetensors")
 
 
 def main() -> None:

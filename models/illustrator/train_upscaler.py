@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from models.illustrator.composer import compose, load_some, sketch_of
 from models.illustrator.layout import lay_out, sample_prompt, split_relation
 from models.illustrator.pipeline import IllustratorPipeline, load_pipeline
-from models.illustrator.train import Average
+from models.illustrator.train import Average, save_average
 from models.illustrator.upscaler import FACTOR, Upscaler
 from models.prompt import Prompt, format_full
 from models.weights import cache_folder
@@ -128,14 +128,7 @@ def train_upscaler(pairs: dict[str, torch.Tensor], folder: Path, minutes: float,
                 file.write(json.dumps(line) + "\n")
             print(line, flush=True)
             log.clear()
-            save(folder, average)
-
-
-def save(folder: Path, average: Average) -> None:
-    """The averaged weights, whole or not at all."""
-    part = folder / "upscaler.safetensors.part"
-    save_file({name: value.contiguous().cpu() for name, value in average.values.items()}, part)
-    part.replace(folder / "upscaler.safetensors")
+            save_average(folder / "upscaler.safetensors", average)
 
 
 def main() -> None:
