@@ -121,6 +121,10 @@ def measure_quality(weights: Path, count: int, say: Any) -> dict[str, Any]:
         grade(f"{title}, from text alone", free, prompts)
         rows = [picture for k in range(12) for picture in (drawn[k], free[k])]
         make_sheet(rows, 4, 320).save(FOLDER / f"illustrator_{title.replace(' ', '_')}.png")
+        if drawings.exists() and title == "one subject":
+            near = metrics.nearest_drawings(grader, drawn[:24], load_bank(drawings))
+            both = [picture for pair in zip(drawn[:24], near, strict=True) for picture in pair]
+            make_sheet(both, 6, 320).save(FOLDER / "illustrator_nearest.png")
     for effect in metrics.EFFECTS:
         subjects = SUBJECTS[:PAIRS]
         pairs = metrics.effect_prompts(subjects, effect)

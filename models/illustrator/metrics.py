@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from models.illustrator.composer import Bank, compose, sketch_of
+from models.illustrator.composer import Bank, compose
 from models.illustrator.judge import JudgeEncoder, judge_input
 from models.illustrator.layout import lay_out, sample_prompt, split_relation
 from models.illustrator.pipeline import IllustratorPipeline
@@ -177,20 +178,17 @@ def share_moved(before: Pictures, after: Pictures, effect: tuple) -> float:
 
 
 @torch.inference_mode()
-def nearest_drawings(judge: JudgeEncoder, pictures: Pictures, bank: Bank) -> list[int]:
-    """For each picture the bank's drawing (its row) that the judge finds most alike, each on a plain ground."""
-    drawings = bank.drawings.float() / 255
-    vectors = []
-    for batch in drawings.split(64):
-        colour, alpha = batch[:, :3], batch[:, 3:]
-        side = torch.nn.functional.interpolate(colour * alpha + 0.9 * (1 - alpha), (120, 120), mode="area")
-        ground = torch.full((len(batch), 3, 180, 320), 0.9)
-        ground[..., 30:150, 100:220] = side
-        vectors.append(judge(judge_input(ground)))
-    return (look(judge, pictures) @ torch.cat(vectors).T).argmax(1).tolist()
+def nearest_drawings(judge: JudgeEncoder, pictures: Pictures, bank: Bank) -> Pictures:
+    """For each picture the bank's drawing that the judge finds most alike, on a plain ground: to see copying."""
+    vectors = torch.cat([look(judge, show_drawings(batch)) for batch in bank.drawings.split(64)])
+    rows = (look(judge, pictures) @ vectors.T).argmax(1)
+    return show_drawings(bank.drawings[rows])
 
 
-def sketch_pictures(pictures: Pictures) -> list[np.ndarray]:
-    """The sketches (72, 128, 3) uint8 of pictures."""
-    cells = sketch_of(torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
-    return list(cells.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+def show_drawings(drawings: torch.Tensor) -> Pictures:
+    """Drawings (n, 4, S, S) uint8, each in the middle of a light grey picture."""
+    colour, alpha = drawings[:, :3].float(), drawings[:, 3:].float() / 255
+    shown = F.interpolate(colour * alpha + 230 * (1 - alpha), (120, 120), mode="area")
+    ground = torch.full((len(drawings), 3, 180, 320), 230.0)
+    ground[..., 30:150, 100:220] = shown
+    return ground.round().byte().permute(0, 2, 3, 1).numpy()

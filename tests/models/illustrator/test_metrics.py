@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.illustrator.composer import load_sketchbook
+from models.illustrator.composer import Bank, load_sketchbook
+from models.illustrator.judge import JudgeEncoder
 from models.illustrator.metrics import (
     EFFECTS,
     Names,
@@ -12,8 +13,9 @@ from models.illustrator.metrics import (
     effect_prompts,
     make_prompts,
     measure_retrieval,
+    nearest_drawings,
     share_moved,
-    sketch_pictures,
+    show_drawings,
 )
 from models.prompt import Prompt
 
@@ -56,6 +58,10 @@ def test_prompts_are_what_was_asked_for():
     assert single == make_prompts(["a", "b", "c"], 30, 0) != make_prompts(["a", "b", "c"], 30, 1)
 
 
-def test_sketches_of_pictures():
-    pictures = np.full((2, 180, 320, 3), 77, np.uint8)
-    assert [(s.shape, s.min(), s.max()) for s in sketch_pictures(pictures)] == [((72, 128, 3), 77, 77)] * 2
+def test_a_drawing_is_nearest_to_itself():
+    torch.manual_seed(0)
+    judge = JudgeEncoder(widths=(8, 16)).eval()
+    shown = show_drawings(BANK.drawings[:40])
+    assert shown.shape == (40, 180, 320, 3) and (shown[:, 0, 0] == 230).all()
+    few = Bank(BANK.drawings[:40], {}, {})
+    assert (nearest_drawings(judge, shown[7:9], few) == shown[7:9]).all()
