@@ -87,7 +87,7 @@ def measure_quality(weights: Path, count: int, say: Any) -> dict[str, Any]:
     """Retrieval and controls in the grader's eyes, and the sheets that go with them."""
     import torch
 
-    from models.illustrator import metrics
+    from models.illustrator import metrics, upscale
     from models.illustrator.composer import load_bank
     from models.illustrator.judge import JudgeEncoder
     from models.illustrator.pipeline import load_pipeline
@@ -121,6 +121,10 @@ def measure_quality(weights: Path, count: int, say: Any) -> dict[str, Any]:
         grade(f"{title}, from text alone", free, prompts)
         rows = [picture for k in range(12) for picture in (drawn[k], free[k])]
         make_sheet(rows, 4, 320).save(FOLDER / f"illustrator_{title.replace(' ', '_')}.png")
+        if title == "one subject":
+            ways = (upscale.enlarge, upscale.enlarge_classically)
+            large = [way(picture) for picture in drawn[:6] for way in ways]
+            make_sheet(large, 2, 640).save(FOLDER / "illustrator_upscaling.png")
         if drawings.exists() and title == "one subject":
             near = metrics.nearest_drawings(grader, drawn[:24], load_bank(drawings))
             both = [picture for pair in zip(drawn[:24], near, strict=True) for picture in pair]
